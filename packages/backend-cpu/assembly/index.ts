@@ -1,0 +1,11 @@
+export * from './activation';
+export { attention } from './attention';
+export { attentionGrad } from './attention-grad';
+export * from './elementwise';
+export * from './gemm';
+export * from './gemv';
+export * from './move';
+export * from './norm';
+export * from './reduce';
+export * from './rope';
+export * from './softmax';

@@ -1,0 +1,2 @@
+/** GPU backend for @loretta-ts/core on gpu.js. */
+export {};

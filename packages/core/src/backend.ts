@@ -1,0 +1,79 @@
+/** What a backend is: memory, and one kernel for each core op. */
+import type { CoreName, FusedName, OpAttrs, OpName } from './attrs';
+import type { DType, Shape, TypedArray } from './dtype';
+
+/** Opaque memory of a backend; only the backend that made it looks inside. */
+export interface Buffer {
+  readonly bytes: number;
+}
+
+/** Contiguous row-major elements inside a buffer. `offset` counts elements of `dtype`. */
+export interface View {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Product of `shape`. */
+  readonly size: number;
+}
+
+/**
+ * Reads `ins`, writes all of `outs`. Shapes and dtypes were checked by the op's `infer`; kernels do not check
+ * them again. An output never overlaps an input, but for an input that the op lists in `donates`: there the
+ * output may be the same memory.
+ */
+export type Kernel<N extends OpName> = (
+  ins: readonly View[],
+  outs: readonly View[],
+  attrs: OpAttrs[N],
+) => void;
+
+/** Views need no kernel. */
+export type ViewName = 'reshape';
+
+/** A missing core kernel does not compile; fused ones are optional. */
+export type Kernels = { readonly [N in Exclude<CoreName, ViewName>]: Kernel<N> } & {
+  readonly [N in FusedName]?: Kernel<N>;
+};
+
+/** What really runs. */
+export interface BackendInfo {
+  /** `reference`, `wasm-simd`, `webgpu`, … */
+  readonly executor: string;
+  readonly threads: number;
+  /** `none`, `simd`, `relaxed-simd`, or null where the word means nothing. */
+  readonly simd: string | null;
+  /** Device or adapter string where there is one. */
+  readonly device: string | null;
+  /** Why it is not what was asked for or what is best; null when it is. */
+  readonly fallbackReason: string | null;
+}
+
+export interface MemoryInfo {
+  readonly buffers: number;
+  /** Bytes in live buffers. */
+  readonly bytes: number;
+  readonly peakBytes: number;
+}
+
+export interface Backend {
+  readonly name: string;
+  readonly kernels: Kernels;
+  /** dtypes that tensors may have here. */
+  readonly dtypes: readonly DType[];
+  /** dtypes that the fused kernels take; the others run decomposed. */
+  readonly fusedDTypes: readonly DType[];
+  /** True when `readSync` exists. */
+  readonly syncRead: boolean;
+  info(): BackendInfo;
+  /** Room for `size` elements (0 is allowed), contents undefined. @throws BackendError when memory is out */
+  alloc(size: number, dtype: DType): Buffer;
+  free(buffer: Buffer): void;
+  /** Copies host data in, at an element offset. */
+  write(buffer: Buffer, offset: number, data: TypedArray): void;
+  /** A host copy of `size` elements from `offset`. */
+  read(buffer: Buffer, dtype: DType, offset: number, size: number): Promise<TypedArray>;
+  readSync?(buffer: Buffer, dtype: DType, offset: number, size: number): TypedArray;
+  memory(): MemoryInfo;
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,191 @@
+/** Record a function once, replay it without shape checks, allocation of intermediates or a tape. */
+import { register } from './apply';
+import { showAval } from './dtype';
+import { CaptureError } from './errors';
+import { Executor } from './executor';
+import { openTapes } from './tape';
+import type { Program } from './program';
+import { frame, getBackend, withFrame } from './runtime';
+import { scope, tensorsIn } from './scope';
+import { Tensor } from './tensor';
+import { Trace } from './trace';
+
+/** Something whose tensor a captured function may replace: a parameter, an optimiser moment, a cache. */
+export interface State {
+  value: Tensor;
+}
+
+export interface CaptureOptions {
+  /**
+   * Holders that fn reads and may assign to. Each call reads their tensors, and writes what fn assigned; their old
+   * tensors are given away, so updates happen in place.
+   */
+  readonly state?: readonly State[];
+}
+
+interface Compiled {
+  readonly program: Program;
+  readonly executor: Executor;
+  /** Output index of each state's new tensor, or -1 where it did not change. */
+  readonly updates: readonly number[];
+  /** fn's own result with tensors replaced by their output index. */
+  readonly template: unknown;
+}
+
+/** Stands for an output in a result's template. */
+class Hole {
+  readonly index: number;
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+function mapTree(
+  value: unknown,
+  isLeaf: (x: unknown) => boolean,
+  fn: (x: unknown) => unknown,
+): unknown {
+  if (isLeaf(value)) return fn(value);
+  if (Array.isArray(value)) return value.map((v) => mapTree(v, isLeaf, fn));
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype
+  ) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, mapTree(v, isLeaf, fn)]));
+  }
+  return value;
+}
+
+/** A captured function: one program for each combination of input shapes and dtypes. */
+export class Captured<T> {
+  private readonly fn: (...xs: Tensor[]) => T;
+  private readonly state: readonly State[];
+  private readonly programs = new Map<string, Compiled>();
+  private latest: Compiled | null = null;
+
+  /** @internal */
+  constructor(fn: (...xs: Tensor[]) => T, options: CaptureOptions) {
+    this.fn = fn;
+    this.state = options.state ?? [];
+  }
+
+  /** The program of the latest call. @throws CaptureError before the first */
+  get program(): Program {
+    return this.current().program;
+  }
+
+  /** Elements of the planned buffers, and what they would be without sharing. @throws CaptureError before the first call */
+  get buffers(): { readonly planned: number; readonly unshared: number } {
+    const { slots, outputs, unshared } = this.current().executor.plan;
+    return { planned: [...slots, ...outputs].reduce((n, s) => n + s.size, 0), unshared };
+  }
+
+  private current(): Compiled {
+    if (this.latest === null) throw new CaptureError('there is no program before the first call');
+    return this.latest;
+  }
+
+  /**
+   * Replays the program for these inputs, recording it first when their shapes are new.
+   * @throws CaptureError when an input needs a gradient, or when fn reads a value
+   */
+  call(...inputs: readonly Tensor[]): T {
+    if (frame().trace !== null) return this.fn(...inputs);
+    const all = [...this.state.map((s) => s.value), ...inputs];
+    for (const t of all) t.assertLive('capture');
+    if (openTapes(all).length > 0) {
+      throw new CaptureError(
+        'an input needs a gradient: call valueAndGrad inside the captured function',
+      );
+    }
+    const signature = all.map(showAval).join();
+    let compiled = this.programs.get(signature);
+    if (compiled === undefined) {
+      compiled = this.record(all);
+      this.programs.set(signature, compiled);
+    }
+    this.latest = compiled;
+    const outputs = compiled.executor.run(all);
+    const used = new Set<number>();
+    this.state.forEach((s, i) => {
+      const o = compiled.updates[i]!;
+      if (o < 0) return;
+      used.add(o);
+      const old = s.value;
+      s.value = outputs[o]!;
+      old.dispose();
+    });
+    const result = mapTree(
+      compiled.template,
+      (x) => x instanceof Hole,
+      (x) => {
+        const { index } = x as Hole;
+        const shared = used.has(index);
+        used.add(index);
+        return register(shared ? outputs[index]!.alias() : outputs[index]!);
+      },
+    );
+    outputs.forEach((t, i) => {
+      if (!used.has(i)) t.dispose();
+    });
+    return result as T;
+  }
+
+  private record(all: readonly Tensor[]): Compiled {
+    const backend = all[0]?.backend ?? getBackend();
+    const trace = new Trace(backend);
+    const placeholders = all.map((t) => trace.input(t));
+    const before = this.state.map((s) => s.value);
+    const stand = placeholders.slice(0, this.state.length);
+    const s = scope();
+    try {
+      this.state.forEach((holder, i) => {
+        holder.value = stand[i]!;
+      });
+      const result = s.run(() =>
+        withFrame({ trace }, () => this.fn(...placeholders.slice(this.state.length))),
+      );
+      const outputs: Tensor[] = [];
+      const updates = this.state.map((holder, i) =>
+        holder.value === stand[i] ? -1 : outputs.push(holder.value) - 1,
+      );
+      for (const t of tensorsIn(result)) t.assertLive('capture');
+      const template = mapTree(
+        result,
+        (x) => x instanceof Tensor,
+        (x) => new Hole(outputs.push(x as Tensor) - 1),
+      );
+      const program = trace.finish(outputs);
+      const donated = new Set(updates.flatMap((o, i) => (o < 0 ? [] : [i])));
+      return { program, executor: new Executor(program, backend, donated), updates, template };
+    } catch (error) {
+      trace.abandon();
+      throw error;
+    } finally {
+      this.state.forEach((holder, i) => {
+        holder.value = before[i]!;
+      });
+      s.dispose();
+    }
+  }
+
+  /** Frees planned buffers and constants. */
+  dispose(): void {
+    for (const c of this.programs.values()) c.executor.dispose();
+    this.programs.clear();
+    this.latest = null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Captures a function of tensors: the first call with given shapes records it, later calls replay the recording with
+ * planned buffers. fn must be pure but for `state`: it runs once, so values it reads from elsewhere are frozen in.
+ */
+export function capture<T>(fn: (...xs: Tensor[]) => T, options: CaptureOptions = {}): Captured<T> {
+  return new Captured(fn, options);
+}

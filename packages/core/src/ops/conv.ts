@@ -1,0 +1,298 @@
+/**
+ * Convolutions and pooling as products with the patches under a sliding window: `unfold` and its adjoint `fold` are
+ * the core ops, all gradients follow from them.
+ */
+import { apply1 } from '../apply';
+import type { Window2d } from '../attrs';
+import { showAval } from '../dtype';
+import { ShapeError, ValueError } from '../errors';
+import type { Op } from '../op';
+import { wantRank } from '../shape-rules';
+import type { Tensor } from '../tensor';
+import { add, div } from './arithmetic';
+import { reshape, squeeze, sum, unsqueeze } from './linear';
+import { matmul } from './matmul';
+import { max } from './reduce';
+import { pad, repeatInterleave } from './shape';
+
+type Pair = readonly [number, number];
+
+/** Number of window positions along an axis. */
+function positions(size: number, i: 0 | 1, w: Window2d): number {
+  const span = w.dilation[i] * (w.kernel[i] - 1) + 1;
+  return Math.floor((size + 2 * w.padding[i] - span) / w.stride[i]) + 1;
+}
+
+function checkWindow(op: string, w: Window2d): void {
+  const ok =
+    [...w.kernel, ...w.stride, ...w.dilation].every((n) => Number.isInteger(n) && n > 0) &&
+    w.padding.every((n) => Number.isInteger(n) && n >= 0);
+  if (!ok) {
+    throw new ValueError(
+      op,
+      `kernel [${w.kernel}], stride [${w.stride}] and dilation [${w.dilation}] are integers from 1, padding [${w.padding}] from 0`,
+    );
+  }
+}
+
+export const unfoldOp: Op<'unfold'> = {
+  name: 'unfold',
+  infer([x], w) {
+    wantRank('unfold', 'the input', x!, 4);
+    checkWindow('unfold', w);
+    const [b, c, h, width] = x!.shape as [number, number, number, number];
+    const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
+    if (oh < 1 || ow < 1) {
+      throw new ShapeError(
+        'unfold',
+        `a window of [${w.kernel}] does not fit ${showAval(x!)} with padding [${w.padding}]`,
+        [x!.shape],
+      );
+    }
+    return [{ shape: [b, c * w.kernel[0] * w.kernel[1], oh * ow], dtype: x!.dtype }];
+  },
+  saveIns: 'none',
+  vjp: ({ ins, cts, attrs }) => {
+    const [h, w] = ins[0]!.shape.slice(2) as [number, number];
+    return [apply1(foldOp, [cts[0]!], { ...attrs, size: [h, w] })];
+  },
+};
+
+export const foldOp: Op<'fold'> = {
+  name: 'fold',
+  infer([x], w) {
+    wantRank('fold', 'the input', x!, 3);
+    checkWindow('fold', w);
+    const [b, rows, columns] = x!.shape as [number, number, number];
+    const area = w.kernel[0] * w.kernel[1];
+    const [oh, ow] = [positions(w.size[0], 0, w), positions(w.size[1], 1, w)];
+    if (rows % area !== 0 || oh < 1 || ow < 1 || columns !== oh * ow) {
+      throw new ShapeError(
+        'fold',
+        `${showAval(x!)} does not fold to [${w.size}] with a window of [${w.kernel}]`,
+        [x!.shape],
+      );
+    }
+    return [{ shape: [b, rows / area, ...w.size], dtype: x!.dtype }];
+  },
+  saveIns: 'none',
+  vjp: ({ cts, attrs: { size: _size, ...w } }) => [apply1(unfoldOp, [cts[0]!], w)],
+};
+
+/** A number for both axes, or one each. */
+export type PairArg = number | Pair;
+
+const pair = (x: PairArg): Pair => (typeof x === 'number' ? [x, x] : x);
+
+export interface Conv2dOptions {
+  readonly stride?: PairArg;
+  /** Zeros on both sides. */
+  readonly padding?: PairArg;
+  readonly dilation?: PairArg;
+  readonly groups?: number;
+}
+
+function windowOf(kernel: Pair, o: Omit<Conv2dOptions, 'groups'>): Window2d {
+  return {
+    kernel,
+    stride: pair(o.stride ?? 1),
+    padding: pair(o.padding ?? 0),
+    dilation: pair(o.dilation ?? 1),
+  };
+}
+
+/** The patches under a window: `[b, c, h, w] -> [b, c·kh·kw, positions]` (im2col). @throws ShapeError, ValueError */
+export function unfold(
+  x: Tensor,
+  kernel: PairArg,
+  options: Omit<Conv2dOptions, 'groups'> = {},
+): Tensor {
+  return apply1(unfoldOp, [x], windowOf(pair(kernel), options));
+}
+
+/** The adjoint of `unfold`: patches add up where they overlap. @throws ShapeError, ValueError */
+export function fold(
+  x: Tensor,
+  size: PairArg,
+  kernel: PairArg,
+  options: Omit<Conv2dOptions, 'groups'> = {},
+): Tensor {
+  return apply1(foldOp, [x], { ...windowOf(pair(kernel), options), size: pair(size) });
+}
+
+function checkBias(op: string, bias: Tensor | null, channels: number): void {
+  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== channels)) {
+    throw new ShapeError(op, `bias is ${showAval(bias)}, not [${channels}]`, [bias.shape]);
+  }
+}
+
+/**
+ * Cross-correlation: `x [b, cin, h, w]`, `weight [cout, cin/groups, kh, kw]`, `bias [cout]` -> `[b, cout, oh, ow]`.
+ * @throws ShapeError, ValueError
+ */
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions = {},
+): Tensor {
+  const groups = options.groups ?? 1;
+  wantRank('conv2d', 'the input', x, 4);
+  wantRank('conv2d', 'the weight', weight, 4);
+  const [b, cin, h, width] = x.shape as [number, number, number, number];
+  const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
+  if (!Number.isInteger(groups) || groups < 1 || cout % groups !== 0 || cg * groups !== cin) {
+    throw new ShapeError(
+      'conv2d',
+      `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels must be ${cg} × groups in, a multiple of groups out`,
+      [x.shape, weight.shape],
+    );
+  }
+  checkBias('conv2d', bias, cout);
+  const w = windowOf([kh, kw], options);
+  const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
+  const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
+  const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
+  const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
+  const y = reshape(matmul(filters, patches), [b, cout, oh, ow]);
+  return bias === null ? y : add(y, reshape(bias, [cout, 1, 1]));
+}
+
+/**
+ * The adjoint of `conv2d` in its input: `x [b, cin, h, w]`, `weight [cin, cout/groups, kh, kw]`, `bias [cout]`.
+ * @throws ShapeError, ValueError
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions & { readonly outputPadding?: PairArg } = {},
+): Tensor {
+  const groups = options.groups ?? 1;
+  wantRank('convTranspose2d', 'the input', x, 4);
+  wantRank('convTranspose2d', 'the weight', weight, 4);
+  const [b, cin, h, width] = x.shape as [number, number, number, number];
+  const [wcin, cg, kh, kw] = weight.shape as [number, number, number, number];
+  if (!Number.isInteger(groups) || groups < 1 || wcin !== cin || cin % groups !== 0) {
+    throw new ShapeError(
+      'convTranspose2d',
+      `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
+      [x.shape, weight.shape],
+    );
+  }
+  checkBias('convTranspose2d', bias, cg * groups);
+  const w = windowOf([kh, kw], options);
+  checkWindow('convTranspose2d', w);
+  const extra = pair(options.outputPadding ?? 0);
+  const size = ([h, width] as const).map(
+    (d, i) =>
+      (d - 1) * w.stride[i]! -
+      2 * w.padding[i]! +
+      w.dilation[i]! * (w.kernel[i]! - 1) +
+      extra[i]! +
+      1,
+  ) as [number, number];
+  const filters = reshape(weight, [groups, cin / groups, cg * kh * kw]);
+  const source = reshape(x, [b, groups, cin / groups, h * width]);
+  const patches = matmul(filters, source, { transA: true }); // [b, groups, cg kh kw, h w]
+  const y = apply1(foldOp, [reshape(patches, [b, groups * cg * kh * kw, h * width])], {
+    ...w,
+    size,
+  });
+  return bias === null ? y : add(y, reshape(bias, [cg * groups, 1, 1]));
+}
+
+export interface Conv1dOptions {
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
+  readonly groups?: number;
+}
+
+function as2d(o: Conv1dOptions): Conv2dOptions {
+  return {
+    stride: [1, o.stride ?? 1],
+    padding: [0, o.padding ?? 0],
+    dilation: [1, o.dilation ?? 1],
+    groups: o.groups ?? 1,
+  };
+}
+
+/** `x [b, cin, l]`, `weight [cout, cin/groups, k]` -> `[b, cout, ol]`. @throws ShapeError, ValueError */
+export function conv1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv1dOptions = {},
+): Tensor {
+  wantRank('conv1d', 'the input', x, 3);
+  wantRank('conv1d', 'the weight', weight, 3);
+  return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, as2d(options)), 2);
+}
+
+/** `x [b, cin, l]`, `weight [cin, cout/groups, k]` -> `[b, cout, ol]`. @throws ShapeError, ValueError */
+export function convTranspose1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv1dOptions & { readonly outputPadding?: number } = {},
+): Tensor {
+  wantRank('convTranspose1d', 'the input', x, 3);
+  wantRank('convTranspose1d', 'the weight', weight, 3);
+  const y = convTranspose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
+    ...as2d(options),
+    outputPadding: [0, options.outputPadding ?? 0],
+  });
+  return squeeze(y, 2);
+}
+
+export interface PoolOptions {
+  /** Default: the kernel. */
+  readonly stride?: PairArg;
+  readonly padding?: PairArg;
+}
+
+function pool(
+  op: string,
+  x: Tensor,
+  kernel: PairArg,
+  o: PoolOptions,
+  fill: number,
+  reduce: (patches: Tensor) => Tensor,
+): Tensor {
+  wantRank(op, 'the input', x, 4);
+  const [kh, kw] = pair(kernel);
+  const [ph, pw] = pair(o.padding ?? 0);
+  const padded = pad(
+    x,
+    [
+      [0, 0],
+      [0, 0],
+      [ph, ph],
+      [pw, pw],
+    ],
+    fill,
+  );
+  const [b, c, h, w] = padded.shape as [number, number, number, number];
+  const window = windowOf([kh, kw], { stride: o.stride ?? kernel });
+  const columns = apply1(unfoldOp, [padded], window);
+  const [oh, ow] = [positions(h, 0, window), positions(w, 1, window)];
+  return reshape(reduce(reshape(columns, [b, c, kh * kw, oh * ow])), [b, c, oh, ow]);
+}
+
+/** Largest value under each window of `[b, c, h, w]`. @throws ShapeError, ValueError */
+export function maxPool2d(x: Tensor, kernel: PairArg, options: PoolOptions = {}): Tensor {
+  return pool('maxPool2d', x, kernel, options, Number.NEGATIVE_INFINITY, (p) => max(p, 2));
+}
+
+/** Mean under each window of `[b, c, h, w]`; padding counts as zeros. @throws ShapeError, ValueError */
+export function avgPool2d(x: Tensor, kernel: PairArg, options: PoolOptions = {}): Tensor {
+  const [kh, kw] = pair(kernel);
+  return pool('avgPool2d', x, kernel, options, 0, (p) => div(sum(p, 2), kh * kw));
+}
+
+/** Each pixel of `[b, c, h, w]` repeated `scale` times along both axes. @throws ShapeError */
+export function upsampleNearest2d(x: Tensor, scale: number): Tensor {
+  wantRank('upsampleNearest2d', 'the input', x, 4);
+  return repeatInterleave(repeatInterleave(x, scale, 2), scale, 3);
+}

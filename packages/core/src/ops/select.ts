@@ -1,0 +1,136 @@
+/** Comparisons, logic and choice. */
+import { apply1 } from '../apply';
+import type { CompareAttrs, LogicAttrs, TestAttrs } from '../attrs';
+import { type FloatDType, showAval } from '../dtype';
+import { DTypeError } from '../errors';
+import type { Op } from '../op';
+import { broadcast, sameDType, wantDType, wantFloat } from '../shape-rules';
+import type { Tensor } from '../tensor';
+import { full } from './create';
+import { sumTo } from './linear';
+
+/** A tensor, or a number that becomes a scalar of the other side's dtype. */
+export type Operand = Tensor | number;
+
+/** Two operands as tensors of one dtype. */
+export function lift(op: string, a: Operand, b: Operand): readonly [Tensor, Tensor] {
+  if (typeof a === 'number') {
+    if (typeof b === 'number')
+      throw new DTypeError(op, 'both sides are numbers: one must be a tensor');
+    return [full([], a, { dtype: b.dtype }), b];
+  }
+  return typeof b === 'number' ? [a, full([], b, { dtype: a.dtype })] : [a, b];
+}
+
+function compareOp<N extends keyof CompareAttrs>(name: N): Op<N> {
+  const infer: Op['infer'] = (ins) => {
+    sameDType(name, ins);
+    return [{ shape: broadcast(name, ...ins), dtype: 'bool' }];
+  };
+  return { name, infer, vjp: null };
+}
+
+function logicOp<N extends keyof LogicAttrs>(name: N): Op<N> {
+  const infer: Op['infer'] = (ins) => {
+    for (const x of ins) wantDType(name, 'input', x, 'bool');
+    return [{ shape: broadcast(name, ...ins), dtype: 'bool' }];
+  };
+  return { name, infer, vjp: null };
+}
+
+function testOp<N extends keyof TestAttrs>(name: N): Op<N> {
+  const infer: Op['infer'] = ([x]) => {
+    wantFloat(name, x!);
+    return [{ shape: x!.shape, dtype: 'bool' }];
+  };
+  return { name, infer, vjp: null };
+}
+
+export const eqOp: Op<'eq'> = compareOp('eq');
+export const neOp: Op<'ne'> = compareOp('ne');
+export const ltOp: Op<'lt'> = compareOp('lt');
+export const leOp: Op<'le'> = compareOp('le');
+export const gtOp: Op<'gt'> = compareOp('gt');
+export const geOp: Op<'ge'> = compareOp('ge');
+export const andOp: Op<'and'> = logicOp('and');
+export const orOp: Op<'or'> = logicOp('or');
+export const xorOp: Op<'xor'> = logicOp('xor');
+export const notOp: Op<'not'> = logicOp('not');
+export const isNaNOp: Op<'isNaN'> = testOp('isNaN');
+export const isInfOp: Op<'isInf'> = testOp('isInf');
+export const isFiniteOp: Op<'isFinite'> = testOp('isFinite');
+
+export const whereOp: Op<'where'> = {
+  name: 'where',
+  infer([cond, a, b]) {
+    wantDType('where', 'the condition', cond!, 'bool');
+    if (a!.dtype !== b!.dtype) {
+      throw new DTypeError(
+        'where',
+        `the choices are ${showAval(a!)} and ${showAval(b!)}: cast one`,
+        [a!.dtype, b!.dtype],
+      );
+    }
+    return [{ shape: broadcast('where', cond!, a!, b!), dtype: a!.dtype }];
+  },
+  saveIns: [0],
+  vjp: ({ ins, cts, needs }) => {
+    const [cond, a, b] = ins;
+    const ct = cts[0]!;
+    const none = full([], 0, { dtype: ct.dtype as FloatDType });
+    return [
+      null,
+      needs[1] ? sumTo(where(cond!, ct, none), a!.shape) : null,
+      needs[2] ? sumTo(where(cond!, none, ct), b!.shape) : null,
+    ];
+  },
+};
+
+/** Elementwise `a === b`, as bool. */
+export function eq(a: Operand, b: Operand): Tensor {
+  return apply1(eqOp, lift('eq', a, b), {});
+}
+/** Elementwise `a !== b`; true where either is NaN. */
+export function ne(a: Operand, b: Operand): Tensor {
+  return apply1(neOp, lift('ne', a, b), {});
+}
+export function lt(a: Operand, b: Operand): Tensor {
+  return apply1(ltOp, lift('lt', a, b), {});
+}
+export function le(a: Operand, b: Operand): Tensor {
+  return apply1(leOp, lift('le', a, b), {});
+}
+export function gt(a: Operand, b: Operand): Tensor {
+  return apply1(gtOp, lift('gt', a, b), {});
+}
+export function ge(a: Operand, b: Operand): Tensor {
+  return apply1(geOp, lift('ge', a, b), {});
+}
+/** Logical and of bools, broadcast. */
+export function and(a: Tensor, b: Tensor): Tensor {
+  return apply1(andOp, [a, b], {});
+}
+export function or(a: Tensor, b: Tensor): Tensor {
+  return apply1(orOp, [a, b], {});
+}
+export function xor(a: Tensor, b: Tensor): Tensor {
+  return apply1(xorOp, [a, b], {});
+}
+export function not(x: Tensor): Tensor {
+  return apply1(notOp, [x], {});
+}
+export function isNaNOf(x: Tensor): Tensor {
+  return apply1(isNaNOp, [x], {});
+}
+export function isInfOf(x: Tensor): Tensor {
+  return apply1(isInfOp, [x], {});
+}
+export function isFiniteOf(x: Tensor): Tensor {
+  return apply1(isFiniteOp, [x], {});
+}
+
+/** `a` where the condition holds, `b` elsewhere; all three broadcast. @throws ShapeError, DTypeError */
+export function where(cond: Tensor, a: Operand, b: Operand): Tensor {
+  const [x, y] = lift('where', a, b);
+  return apply1(whereOp, [cond, x, y], {});
+}

@@ -1,0 +1,134 @@
+/** Where each variable of a program lives: buffers are shared by variables whose lives do not overlap. */
+import { type DType, sizeOf } from './dtype';
+import type { Program } from './program';
+
+/** The memory that a variable is in. */
+export type Place =
+  | { readonly kind: 'input'; readonly index: number }
+  | { readonly kind: 'constant'; readonly v: number }
+  | { readonly kind: 'slot'; readonly index: number }
+  /** Allocated at every run and handed out. */
+  | { readonly kind: 'output'; readonly index: number };
+
+export interface Slot {
+  readonly dtype: DType;
+  readonly size: number;
+}
+
+export interface Plan {
+  /** By variable; absent for what pruning dropped. */
+  readonly places: ReadonlyMap<number, { readonly place: Place; readonly offset: number }>;
+  readonly slots: readonly Slot[];
+  /** Buffers that every run allocates for its results. */
+  readonly outputs: readonly Slot[];
+  /** Elements that all intermediate values would take without sharing. */
+  readonly unshared: number;
+}
+
+/**
+ * Linear scan over last uses. `donated` inputs (state) may be overwritten by the op that takes them over; other inputs
+ * and constants never are.
+ */
+export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan {
+  const { vars, instructions, inputs, outputs } = program;
+  const rootOf = new Map<number, { root: number; offset: number }>();
+  const root = (v: number): { root: number; offset: number } => {
+    let at = { root: v, offset: 0 };
+    for (let up = rootOf.get(v); up !== undefined; up = rootOf.get(at.root)) {
+      at = { root: up.root, offset: at.offset + up.offset };
+    }
+    return at;
+  };
+  const lastUse = new Map<number, number>();
+  const forever = instructions.length;
+  // views first, so that a root lives as long as any view of it
+  instructions.forEach((ins) => {
+    const offset =
+      ins.op.viewOffset?.(
+        ins.ins.map((v) => vars[v]!),
+        ins.attrs,
+      ) ?? null;
+    if (offset === null) return;
+    const source = root(ins.ins[0]!);
+    rootOf.set(ins.outs[0]!, { root: source.root, offset: source.offset + offset });
+  });
+  instructions.forEach((ins, at) => {
+    for (const v of ins.ins) lastUse.set(root(v).root, at);
+  });
+  for (const v of outputs) lastUse.set(root(v).root, forever);
+
+  const place = new Map<number, Place>();
+  for (const [index, v] of inputs.entries()) place.set(v, { kind: 'input', index });
+  for (const v of program.constants.keys()) place.set(v, { kind: 'constant', v });
+  const slots: { dtype: DType; size: number }[] = [];
+  const fresh: Slot[] = [];
+  const free: number[] = [];
+  const outputRoots = new Set(outputs.map((v) => root(v).root));
+  let unshared = 0;
+
+  instructions.forEach((ins, at) => {
+    if (rootOf.has(ins.outs[0]!)) return;
+    const takenOver = new Set<number>();
+    ins.outs.forEach((v, o) => {
+      const { dtype } = vars[v]!;
+      const size = sizeOf(vars[v]!.shape);
+      unshared += size;
+      const donor = ins.donate ? ins.ins[ins.op.donates?.[o] ?? -1] : undefined;
+      if (donor !== undefined && canTakeOver(donor, at)) {
+        const from = root(donor).root;
+        takenOver.add(from);
+        rootOf.set(v, { root: from, offset: 0 });
+        lastUse.set(from, Math.max(lastUse.get(v) ?? at, at));
+        if (outputRoots.has(v)) {
+          lastUse.set(from, forever);
+          outputRoots.add(from);
+        }
+        return;
+      }
+      if (outputRoots.has(v)) {
+        place.set(v, { kind: 'output', index: fresh.push({ dtype, size }) - 1 });
+        return;
+      }
+      place.set(v, { kind: 'slot', index: takeSlot(dtype, size) });
+    });
+    const done = new Set([...ins.ins, ...ins.outs].map((v) => root(v).root));
+    for (const r of done) {
+      const p = place.get(r);
+      if (p?.kind === 'slot' && (lastUse.get(r) ?? at) <= at && !takenOver.has(r))
+        free.push(p.index);
+    }
+  });
+
+  function canTakeOver(v: number, at: number): boolean {
+    const { root: r, offset } = root(v);
+    const p = place.get(r);
+    const whole = offset === 0 && sizeOf(vars[v]!.shape) === sizeOf(vars[r]!.shape);
+    const owned = p?.kind === 'slot' || (p?.kind === 'input' && donatedInputs.has(p.index));
+    return whole && owned && lastUse.get(r) === at;
+  }
+
+  function takeSlot(dtype: DType, size: number): number {
+    let best = -1;
+    for (const i of free) {
+      const s = slots[i]!;
+      if (s.dtype !== dtype) continue;
+      const b = slots[best];
+      const better =
+        b === undefined ||
+        (s.size >= size ? b.size < size || s.size < b.size : b.size < size && s.size > b.size);
+      if (better) best = i;
+    }
+    if (best < 0) return slots.push({ dtype, size }) - 1;
+    free.splice(free.indexOf(best), 1);
+    slots[best]!.size = Math.max(slots[best]!.size, size);
+    return best;
+  }
+
+  const places = new Map<number, { place: Place; offset: number }>();
+  const all = [...inputs, ...program.constants.keys(), ...instructions.flatMap((i) => i.outs)];
+  for (const v of all) {
+    const { root: r, offset } = root(v);
+    places.set(v, { place: place.get(r)!, offset });
+  }
+  return { places, slots, outputs: fresh, unshared };
+}

@@ -1,0 +1,75 @@
+/**
+ * The one module-level state: the default backend, and the frame of the synchronous call in progress
+ * (scope, trace, recording). Frames are set in `try`/`finally` and never outlive the call, so nothing of
+ * them crosses an `await`.
+ */
+import type { Backend } from './backend';
+import { BackendError } from './errors';
+import type { Scope } from './scope';
+import type { Tensor, ValueRef } from './tensor';
+import type { Trace } from './trace';
+
+export interface Frame {
+  /** Where new tensors are registered. */
+  readonly scope: Scope | null;
+  /** The capture in progress. */
+  readonly trace: Trace | null;
+  /** False inside `noGrad`. */
+  readonly recording: boolean;
+  /** Collects what a checkpointed function reads from outside. */
+  readonly reads: Map<ValueRef, Tensor> | null;
+}
+
+const runtime: { backend: Backend | null; frame: Frame } = {
+  backend: null,
+  frame: { scope: null, trace: null, recording: true, reads: null },
+};
+
+export function frame(): Frame {
+  return runtime.frame;
+}
+
+/** Runs `fn` with some fields of the frame replaced. @throws TypeError when fn is asynchronous */
+export function withFrame<T>(change: Partial<Frame>, fn: () => T): T {
+  const saved = runtime.frame;
+  runtime.frame = { ...saved, ...change };
+  try {
+    const result = fn();
+    if (result instanceof Promise) {
+      result.catch(() => undefined);
+      throw new TypeError(
+        'scope: the function returned a promise: run the synchronous parts before and after each await in a scope of their own (scope().run)',
+      );
+    }
+    return result;
+  } finally {
+    runtime.frame = saved;
+  }
+}
+
+/** Makes `backend` the one that new tensors live on. */
+export function setBackend(backend: Backend): void {
+  runtime.backend = backend;
+}
+
+/** The default backend. @throws BackendError when none was set */
+export function getBackend(): Backend {
+  if (runtime.backend === null) {
+    throw new BackendError(
+      'none',
+      'no backend is set: call setBackend(cpu()) with cpu from @loretta-ts/backend-cpu',
+    );
+  }
+  return runtime.backend;
+}
+
+/** Runs `fn` with another default backend. @throws TypeError when fn is asynchronous */
+export function withBackend<T>(backend: Backend, fn: () => T): T {
+  const saved = runtime.backend;
+  runtime.backend = backend;
+  try {
+    return withFrame({}, fn);
+  } finally {
+    runtime.backend = saved;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * Tensor: an immutable handle on contiguous row-major memory. Methods that compute are thin and live in
+ * `methods.ts`; this file holds identity, memory and read-back.
+ */
+import type { Backend, View } from './backend';
+import { type DType, type Shape, showAval, sizeOf, type TypedArray } from './dtype';
+import { BackendError, CaptureError, DisposedError } from './errors';
+import { formatTensor, nest, type NestedNumbers } from './format';
+import type { TensorMethods } from './methods';
+import type { Scope } from './scope';
+import type { Storage } from './storage';
+import type { Tape } from './tape';
+
+/** The identity of a value: shared by a handle and the aliases that a tape keeps of it. */
+export class ValueRef {
+  /** Open tapes that watch this value or something it was made from. */
+  tapes: readonly Tape[];
+  constructor(tapes: readonly Tape[]) {
+    this.tapes = tapes;
+  }
+}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by methods.ts
+export class Tensor {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
+  /** @internal */
+  readonly storage: Storage;
+  /** @internal Elements into the storage. */
+  readonly offset: number;
+  /** @internal */
+  readonly ref: ValueRef;
+  /** @internal */
+  scope: Scope | null = null;
+  private live = true;
+
+  /** @internal Takes over one reference of `storage`. */
+  constructor(shape: Shape, storage: Storage, offset: number, ref: ValueRef) {
+    this.shape = shape;
+    this.dtype = storage.dtype;
+    this.size = sizeOf(shape);
+    this.storage = storage;
+    this.offset = offset;
+    this.ref = ref;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  get backend(): Backend {
+    return this.storage.backend;
+  }
+
+  get disposed(): boolean {
+    return !this.live;
+  }
+
+  /** Gives the memory back once nothing else shares it. Calling it twice does nothing. */
+  dispose(): void {
+    if (!this.live) return;
+    this.live = false;
+    this.scope?.forget(this);
+    this.scope = null;
+    this.storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Takes the tensor out of its scope: it lives until `dispose`. */
+  keep(): this {
+    this.scope?.forget(this);
+    this.scope = null;
+    return this;
+  }
+
+  /** @internal @throws DisposedError */
+  assertLive(op: string): void {
+    if (!this.live) {
+      throw new DisposedError(
+        op,
+        `the tensor ${showAval(this)} was disposed: keep() it, or return it from its scope`,
+      );
+    }
+  }
+
+  /** @internal A second handle on the same value: same identity, own lifetime. */
+  alias(): Tensor {
+    this.storage.retain();
+    return new Tensor(this.shape, this.storage, this.offset, this.ref);
+  }
+
+  /** @internal What kernels see. @throws CaptureError for a tensor of a capture in progress */
+  view(): View {
+    const { buffer } = this.storage;
+    if (buffer === null) throw new CaptureError(`${showAval(this)} has no value while capturing`);
+    return { buffer, offset: this.offset, shape: this.shape, dtype: this.dtype, size: this.size };
+  }
+
+  /**
+   * A copy of the values on the host.
+   * @throws DisposedError after `dispose`; CaptureError inside `capture`
+   */
+  async data(): Promise<TypedArray> {
+    this.assertReadable('data');
+    const { buffer, offset, dtype, size } = this.view();
+    return await this.backend.read(buffer, dtype, offset, size);
+  }
+
+  /** As `data`, at once. @throws BackendError where the backend reads asynchronously only */
+  dataSync(): TypedArray {
+    this.assertReadable('dataSync');
+    const { backend } = this;
+    if (backend.readSync === undefined) {
+      throw new BackendError(
+        backend.name,
+        'dataSync: this backend reads asynchronously: await data()',
+      );
+    }
+    const { buffer, offset, dtype, size } = this.view();
+    return backend.readSync(buffer, dtype, offset, size);
+  }
+
+  /** The value of a tensor with one element. @throws DisposedError, TypeError for another size */
+  async item(): Promise<number> {
+    this.assertOne('item');
+    return (await this.data())[0]!;
+  }
+
+  /** As `item`, at once. */
+  itemSync(): number {
+    this.assertOne('itemSync');
+    return this.dataSync()[0]!;
+  }
+
+  /** Values as nested arrays, numbers for a scalar; bools as 0 and 1. */
+  async toArray(): Promise<NestedNumbers> {
+    return nest(await this.data(), this.shape);
+  }
+
+  /** Values where they can be read at once, otherwise `f32[2,3]`. */
+  toString(): string {
+    const head = showAval(this);
+    if (!this.live) return `${head} (disposed)`;
+    if (this.storage.buffer === null || this.backend.readSync === undefined) return head;
+    return formatTensor(head, this.dataSync(), this.shape);
+  }
+
+  private assertReadable(op: string): void {
+    this.assertLive(op);
+    if (this.storage.trace !== null) {
+      throw new CaptureError(
+        `${op}: ${showAval(this)} has no value while capturing: return it and read it after the call`,
+      );
+    }
+  }
+
+  private assertOne(op: string): void {
+    if (this.size !== 1) {
+      throw new TypeError(`${op}: ${showAval(this)} has ${this.size} elements: use data()`);
+    }
+  }
+}
+
+export interface Tensor extends TensorMethods {}

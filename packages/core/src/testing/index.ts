@@ -1,0 +1,2 @@
+/** Tensors, ops, automatic differentiation and program capture of LoReTTa for TypeScript. */
+export {};

@@ -1,0 +1,181 @@
+/** The tokenizations of images, speech and text that experiments choose from. */
+import {
+  fitDuration,
+  type Image,
+  MfccCodebook,
+  type MfccOptions,
+  MfccValueTokenizer,
+  MuLawTokenizer,
+  mfcc,
+  PatchCodebook,
+  PatchTokenizer,
+  PixelTokenizer,
+  resample,
+  type Wave,
+  WordTokenizer,
+} from '@loretta-ts/tokenizers';
+import { DataError, requireCount } from './errors';
+import type { ModalityCodec } from './modality';
+import type { RawSample } from './source';
+
+/** How images become tokens. */
+export type ImageTokens =
+  /** One code a patch of a k-means codebook; default 7×7 patches, 64 codes. */
+  | { readonly kind: 'codebook'; readonly patch?: number; readonly codes?: number }
+  /** One level a pixel in reading order, as the paper's script has it; default 256 levels. */
+  | { readonly kind: 'pixels'; readonly levels?: number }
+  /** One level a pixel, patch after patch; default 7×7 patches, 16 levels. */
+  | { readonly kind: 'patches'; readonly patch?: number; readonly levels?: number };
+
+/** How speech becomes tokens. */
+export type SpeechTokens =
+  /** One code a time-normalised MFCC frame; default 16 frames, 64 codes. */
+  | { readonly kind: 'codebook'; readonly frames?: number; readonly codes?: number }
+  /** One level an MFCC value as in the paper's script: one second, 39 frames × 13 values, 256 levels. */
+  | { readonly kind: 'mfcc' }
+  /** One mu-law level a sample; default 0.5 s at 2,000 Hz. */
+  | { readonly kind: 'mulaw'; readonly sampleRate?: number; readonly seconds?: number };
+
+/** MFCC of the small experiment's codebook (25 ms window, 10 ms hop, 26 filters, 13 coefficients, mean-normalised). */
+const CODEBOOK_MFCC: MfccOptions = {};
+/** MFCC of the paper's script: 50 ms window, 25 ms hop, 12 coefficients and the energy; 39 frames a second. */
+const PAPER_MFCC: MfccOptions = { window: 0.05, hop: 0.025, coefficients: 13, energy: true };
+const PAPER_FRAMES = 39;
+/** Images that train a codebook: more do not change it. */
+const CODEBOOK_IMAGES = 4000;
+
+/** A codec for images, trained on `images` where it has something to learn. @throws DataError for none */
+export function imageCodec(
+  images: readonly Image[],
+  tokens: ImageTokens,
+  seed: number,
+): ModalityCodec {
+  const first = images[0];
+  if (first === undefined) throw new DataError('class', 'image', 'there are no training images');
+  const shape = { width: first.width, height: first.height, channels: first.channels };
+  const size = `${shape.width}×${shape.height}`;
+  const only = (sample: RawSample): Image => {
+    if (sample.kind === 'image') return sample.image;
+    throw new DataError('config', 'image', `cannot encode a sample of kind ${sample.kind}`);
+  };
+  const wrap = (image: Image): RawSample => ({ kind: 'image', image });
+  if (tokens.kind === 'codebook') {
+    const patch = tokens.patch ?? 7;
+    const codes = tokens.codes ?? 64;
+    const step = Math.max(1, Math.floor(images.length / CODEBOOK_IMAGES));
+    const sample = images.filter((_, i) => i % step === 0);
+    const book = PatchCodebook.train(sample, { patch, codes, seed });
+    return fixedCodec(book, `${patch}×${patch} patches, ${codes} codes`, only, wrap, book.toJSON());
+  }
+  if (tokens.kind === 'pixels') {
+    const levels = tokens.levels ?? 256;
+    const pixels = new PixelTokenizer({ ...shape, levels });
+    return fixedCodec(pixels, `${size} pixels, ${levels} levels`, only, wrap, { ...tokens });
+  }
+  const patch = tokens.patch ?? 7;
+  const levels = tokens.levels ?? 16;
+  const patches = new PatchTokenizer({ ...shape, patch, levels });
+  const describe = `${size} pixels in ${patch}×${patch} patches, ${levels} levels`;
+  return fixedCodec(patches, describe, only, wrap, { ...tokens });
+}
+
+/** A codec for speech, trained on `waves`. Codes and MFCC levels decode to tokens only. @throws DataError for none */
+export function speechCodec(
+  waves: readonly Wave[],
+  tokens: SpeechTokens,
+  seed: number,
+): ModalityCodec {
+  if (waves.length === 0) {
+    throw new DataError('class', 'speech', 'there are no training recordings');
+  }
+  const only = (sample: RawSample): Wave => {
+    if (sample.kind === 'speech') return sample.wave;
+    throw new DataError('config', 'speech', `cannot encode a sample of kind ${sample.kind}`);
+  };
+  const opaque = (_value: unknown, ids: Int32Array): RawSample => ({ kind: 'tokens', ids });
+  if (tokens.kind === 'codebook') {
+    const frames = tokens.frames ?? 16;
+    const codes = tokens.codes ?? 64;
+    const book = MfccCodebook.train(
+      waves.map((wave) => mfcc(wave, CODEBOOK_MFCC)),
+      { frames, codes, seed },
+    );
+    const read = (sample: RawSample) => mfcc(only(sample), CODEBOOK_MFCC);
+    return fixedCodec(book, `${frames} MFCC frames, ${codes} codes`, read, opaque, book.toJSON());
+  }
+  if (tokens.kind === 'mfcc') {
+    const read = (sample: RawSample) => mfcc(fitDuration(only(sample), 1), PAPER_MFCC);
+    const values = MfccValueTokenizer.fit(
+      waves.map((wave) => read({ kind: 'speech', wave })),
+      PAPER_FRAMES,
+    );
+    const describe = 'MFCC of one second, 256 levels';
+    return fixedCodec(values, describe, read, opaque, values.toJSON());
+  }
+  const sampleRate = tokens.sampleRate ?? 2000;
+  const seconds = tokens.seconds ?? 0.5;
+  requireCount('speech: sampleRate', sampleRate, 500, 48_000);
+  const length = Math.round(sampleRate * seconds);
+  requireCount('speech: sampleRate · seconds', length, 1, 1 << 16);
+  const law = new MuLawTokenizer({ levels: 256 });
+  return {
+    vocabSize: law.vocabSize,
+    maxLength: length,
+    fixedLength: true,
+    describe: `${seconds} s at ${sampleRate} Hz, mu-law`,
+    encode: (sample) =>
+      law.encode(fitDuration(resample(only(sample), sampleRate), seconds).samples),
+    decode: (ids) => ({ kind: 'speech', wave: { sampleRate, samples: law.decode(ids) } }),
+    toJSON: () => ({ ...tokens }),
+  };
+}
+
+/** What a codec needs of a tokenizer whose values all have the same number of ids. */
+interface Fixed<V> {
+  readonly vocabSize: number;
+  readonly length: number;
+  encode(value: V): Int32Array;
+  decode(ids: ArrayLike<number>): V;
+}
+
+function fixedCodec<V>(
+  tokenizer: Fixed<V>,
+  describe: string,
+  read: (sample: RawSample) => V,
+  wrap: (value: V, ids: Int32Array) => RawSample,
+  json: unknown,
+): ModalityCodec {
+  return {
+    vocabSize: tokenizer.vocabSize,
+    maxLength: tokenizer.length,
+    fixedLength: true,
+    describe,
+    encode: (sample) => tokenizer.encode(read(sample)),
+    decode: (ids) => wrap(tokenizer.decode(ids), Int32Array.from(ids)),
+    toJSON: () => json,
+  };
+}
+
+/** Text of a fixed number of words from a known list, as captions are. @throws DataError for another number */
+export function captionCodec(words: readonly string[], length: number): ModalityCodec {
+  const tokenizer = WordTokenizer.train(words, { split: 'whitespace' });
+  return {
+    vocabSize: tokenizer.vocabSize,
+    maxLength: length,
+    fixedLength: true,
+    describe: `${length} words of ${tokenizer.vocabSize}`,
+    encode: (sample) => {
+      const ids = tokenizer.encode(textOf(sample));
+      if (ids.length === length) return ids;
+      throw new DataError('format', 'text', `a caption has ${length} words, got ${ids.length}`);
+    },
+    decode: (ids) => ({ kind: 'text', text: tokenizer.decode(ids) }),
+    toJSON: () => tokenizer.toJSON(),
+  };
+}
+
+/** The text of a sample. @throws DataError when it is of another kind */
+export function textOf(sample: RawSample): string {
+  if (sample.kind === 'text') return sample.text;
+  throw new DataError('config', 'text', `cannot encode a sample of kind ${sample.kind}`);
+}

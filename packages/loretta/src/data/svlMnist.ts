@@ -1,0 +1,101 @@
+/** SVL-MNIST: images, speech and text of the ten digits, seen together only in pairs with the link. */
+import type { Image, Wave } from '@loretta-ts/tokenizers';
+import { type AlignedData, alignByClass } from './align';
+import { CAPTION_LENGTH, CAPTION_WORDS } from './captions';
+import {
+  captionCodec,
+  type ImageTokens,
+  imageCodec,
+  type SpeechTokens,
+  speechCodec,
+} from './codecs';
+import { DataError } from './errors';
+import { tokenizeSource } from './modality';
+import { assertNeverPaired, type BatchGuard } from './neverPaired';
+import { type ReviewTokens, reviewCodec } from './reviewCodec';
+import type { DataProgress, RawSource } from './source';
+
+/** Names of the three modalities. */
+export type SvlName = 'image' | 'text' | 'speech';
+
+/** Raw data of the three modalities. */
+export interface SvlSources {
+  readonly image: RawSource<Image>;
+  readonly text: RawSource<string>;
+  readonly speech: RawSource<Wave>;
+}
+
+/** Options of {@link svlMnist}. */
+export interface SvlOptions {
+  /** Seed of codebooks and alignment. */
+  readonly seed: number;
+  /** The modality that is seen with both others. Default 'text'. */
+  readonly link?: SvlName;
+  /** Default: a codebook of 64 patches of 7×7. */
+  readonly image?: ImageTokens;
+  /** Default: a codebook of 64 MFCC frames, 16 a recording. */
+  readonly speech?: SpeechTokens;
+  /** Default: captions word by word. Real texts need one of the others. */
+  readonly text?: { readonly kind: 'caption' } | ReviewTokens;
+  /** Pairs per class, of both pair sets or of each: (link, first other), (link, second other). Default: all there are. */
+  readonly pairsPerClass?: number | readonly number[];
+  /** Draw with replacement where a class has too few samples. Default false. */
+  readonly reuse?: boolean;
+  /** Test rows per class. Default: all there are. */
+  readonly testPerClass?: number;
+  readonly onProgress?: DataProgress;
+}
+
+/** Aligned SVL-MNIST. */
+export interface SvlMnist extends AlignedData {
+  readonly link: SvlName;
+  /** The two modalities that are never seen together. */
+  readonly unseen: readonly [SvlName, SvlName];
+  /** To be called on every training batch. */
+  readonly guard: BatchGuard;
+}
+
+const NAMES: readonly SvlName[] = ['image', 'text', 'speech'];
+
+/**
+ * Tokenizes and aligns the three modalities, and asserts that the two that are not the link are never paired.
+ * @throws DataError for a class with too few samples or options out of range
+ */
+export function svlMnist(sources: SvlSources, options: SvlOptions): SvlMnist {
+  const { seed } = options;
+  const link = options.link ?? 'text';
+  const [a, c] = NAMES.filter((name) => name !== link);
+  if (!NAMES.includes(link) || a === undefined || c === undefined) {
+    throw new DataError('config', 'link', `must be image, text or speech, got ${String(link)}`);
+  }
+  const progress = options.onProgress ?? (() => undefined);
+  const { image, text, speech } = sources;
+  progress('tokens', 0, 3);
+  const imageTokens = imageCodec(image.train.items, options.image ?? { kind: 'codebook' }, seed);
+  const images = tokenizeSource('image', image, imageTokens, (item) => ({
+    kind: 'image',
+    image: item,
+  }));
+  progress('tokens', 1, 3);
+  const speechTokens = speechCodec(
+    speech.train.items,
+    options.speech ?? { kind: 'codebook' },
+    seed + 1,
+  );
+  const spoken = tokenizeSource('speech', speech, speechTokens, (wave) => ({
+    kind: 'speech',
+    wave,
+  }));
+  progress('tokens', 2, 3);
+  const textTokens =
+    options.text === undefined || options.text.kind === 'caption'
+      ? captionCodec(CAPTION_WORDS, CAPTION_LENGTH)
+      : reviewCodec(text.train.items, options.text);
+  const texts = tokenizeSource('text', text, textTokens, (item) => ({ kind: 'text', text: item }));
+  progress('tokens', 3, 3);
+  const data = alignByClass(
+    { image: images, text: texts, speech: spoken },
+    { ...options, seed: seed + 2, pairs: [[link, a] as const, [link, c] as const] },
+  );
+  return { ...data, link, unseen: [a, c], guard: assertNeverPaired(data, a, c) };
+}

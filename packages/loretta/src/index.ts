@@ -1,0 +1,2 @@
+/** LoReTTa: linking modalities with a transitive and commutative multimodal Transformer. */
+export {};

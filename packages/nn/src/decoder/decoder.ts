@@ -1,0 +1,199 @@
+/** The decoder-only Transformer: GPT-2, Llama and Mistral are configurations of it. */
+import {
+  cumsum,
+  DTypeError,
+  full,
+  iota,
+  type Key,
+  maximum,
+  ShapeError,
+  sameShape,
+  type Tensor,
+  ValueError,
+} from '@loretta-ts/core';
+import { dropout } from '../layers/dropout';
+import { Embedding } from '../layers/embedding';
+import { Linear, linear } from '../layers/linear';
+import type { LayerNorm, RMSNorm } from '../layers/norm';
+import { Module } from '../module';
+import type { AttentionContext } from './attention';
+import { Block, makeNorm } from './block';
+import type { KVCache } from './cache';
+import { type DecoderConfig, type ResolvedDecoderConfig, resolveDecoderConfig } from './config';
+
+export interface ForwardOptions {
+  /** i32 [t] or [b, t]: absolute positions for rope and the learned table; default 0, 1, … (from the cache's length on). */
+  readonly positions?: Tensor;
+  /** i32 [b, t]: rows of the within-block table; needed with positions `within-block`. */
+  readonly within?: Tensor;
+  /** i32 [b, t]: tokens see only tokens of the same number (packed sequences). Not with a cache. */
+  readonly segments?: Tensor;
+  /** bool [b, t], false at padding; with a cache [b, cache.maxLength]. Default positions then count real tokens only. */
+  readonly attentionMask?: Tensor;
+  /** bool, broadcastable to [b, h, t, s]: true may be seen, under the causal mask. */
+  readonly mask?: Tensor;
+  /** Dropout's key; without one the pass is evaluation. */
+  readonly key?: Key | null;
+  /** Appends keys and values to it and attends to what it holds. */
+  readonly cache?: KVCache;
+}
+
+/** Embeddings, blocks and the final norm, under the names of Hugging Face's Llama. */
+class Stack extends Module {
+  readonly embed_tokens: Embedding;
+  readonly embed_positions: Embedding | null;
+  readonly within_positions: Embedding | null;
+  readonly layers: readonly Block[];
+  readonly norm: LayerNorm | RMSNorm;
+
+  constructor(config: ResolvedDecoderConfig, key: Key | null) {
+    super();
+    const { vocab, dim, maxLength, withinLength, positions, embeddingStd: std, dtype } = config;
+    const table = (rows: number, stream: number): Embedding =>
+      new Embedding(rows, dim, { key: key?.fold(stream) ?? null, std, dtype });
+    this.embed_tokens = table(vocab, 0);
+    this.embed_positions = positions.includes('learned') ? table(maxLength, 1) : null;
+    this.within_positions = positions.includes('within-block') ? table(withinLength, 2) : null;
+    this.layers = Array.from({ length: config.layers }, (_, i) => new Block(config, key?.fold(16 + i) ?? null));
+    this.norm = makeNorm(config);
+  }
+}
+
+/** A causal language model over one vocabulary of token ids. */
+export class Decoder extends Module {
+  readonly config: ResolvedDecoderConfig;
+  readonly model: Stack;
+  readonly lm_head: Linear | null;
+
+  /**
+   * @param key draws the weights; null makes zeros, to be loaded
+   * @throws ValueError that names the wrong field
+   */
+  constructor(config: DecoderConfig, key: Key | null) {
+    super();
+    this.config = resolveDecoderConfig(config);
+    const { dim, vocab, tieEmbeddings, initStd: std, dtype } = this.config;
+    this.model = new Stack(this.config, key);
+    this.lm_head = tieEmbeddings ? null : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
+  }
+
+  /**
+   * `i32[b, t] -> [b, t, d]`: hidden states after the final norm.
+   * @throws ShapeError, DTypeError, ValueError when an option does not fit
+   */
+  forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.run(ids, options, null);
+  }
+
+  /** `[..., d] -> [..., v]`. Apart from `forward` so that a loss can be computed at chosen positions only. */
+  logits(hidden: Tensor): Tensor {
+    return this.lm_head === null ? linear(hidden, this.model.embed_tokens.weight.value) : this.lm_head.forward(hidden);
+  }
+
+  /** `[b, t, d]` each: the embeddings, the residual stream after every layer, and that after the final norm. */
+  hiddenStates(ids: Tensor, options: ForwardOptions = {}): Tensor[] {
+    const states: Tensor[] = [];
+    states.push(this.run(ids, options, states));
+    return states;
+  }
+
+  private run(ids: Tensor, options: ForwardOptions, states: Tensor[] | null): Tensor {
+    const context = this.context(ids, options);
+    const t = ids.shape[1]!;
+    const key = options.key ?? null;
+    let x = this.embed(ids, options, context); // [b, t, d]
+    if (key !== null && this.config.dropout > 0) x = dropout(x, this.config.dropout, key.fold(0));
+    states?.push(x);
+    this.model.layers.forEach((block, i) => {
+      x = block.forward(x, i, context, key?.fold(i + 1) ?? null);
+      states?.push(x);
+    });
+    options.cache?.advance(t);
+    return this.model.norm.forward(x);
+  }
+
+  private embed(ids: Tensor, { within }: ForwardOptions, { absolute }: Context): Tensor {
+    const { embed_tokens, embed_positions, within_positions } = this.model;
+    let x = embed_tokens.forward(ids); // [b, t, d]
+    if (embed_positions !== null) x = x.add(embed_positions.forward(absolute!));
+    if (within_positions !== null) x = x.add(within_positions.forward(within!));
+    return x;
+  }
+
+  private context(ids: Tensor, options: ForwardOptions): Context {
+    const { cache = null, segments = null, attentionMask = null } = options;
+    const [b, t] = ids.shape as [number, number];
+    const { positions } = this.config;
+    const start = cache?.length ?? 0;
+    this.check(ids, options, start);
+    cache?.check(b, t);
+    const past = start > 0;
+    const needed = positions.includes('rope') || positions.includes('learned');
+    const absolute = needed ? (options.positions ?? defaultPositions(attentionMask, start, t)) : null;
+    return {
+      absolute,
+      positions: positions.includes('rope') ? absolute : null,
+      mask: combine(attentionMask, options.mask ?? null, past ? cache!.maxLength : t),
+      segments,
+      cache,
+      lengths: past ? full([b], start + t, { dtype: 'i32' }) : null,
+    };
+  }
+
+  private check(ids: Tensor, options: ForwardOptions, start: number): void {
+    const { cache, segments, attentionMask, within, positions } = options;
+    if (ids.rank !== 2) {
+      throw new ShapeError('Decoder', `ids [${ids.shape.join(',')}] are not [b, t]: reshape(1, -1) for one row`, [ids.shape]);
+    }
+    if (ids.dtype !== 'i32') throw new DTypeError('Decoder', `ids are ${ids.dtype}: .cast('i32')`, [ids.dtype]);
+    const [b, t] = ids.shape as [number, number];
+    const kinds = this.config.positions;
+    if (kinds.includes('within-block') !== (within !== undefined)) {
+      throw new ValueError(
+        'Decoder',
+        within === undefined
+          ? "positions 'within-block' need the option within: i32 [b, t]"
+          : "the option within is given, but positions do not include 'within-block'",
+      );
+    }
+    expectShape('within', within, [b, t]);
+    expectShape('segments', segments, [b, t]);
+    expectShape('attentionMask', attentionMask, [b, cache?.maxLength ?? t]);
+    if (positions !== undefined && positions.rank !== 1) expectShape('positions', positions, [b, t]);
+    else expectShape('positions', positions, [t]);
+    if (cache !== undefined && segments !== undefined) {
+      throw new ValueError('Decoder', 'segments do not go with a cache: decode packed sequences one by one');
+    }
+    if (kinds.includes('learned') && positions === undefined && start + t > this.config.maxLength) {
+      throw new ValueError(
+        'Decoder',
+        `${start + t} tokens, but the learned table has ${this.config.maxLength} positions (maxLength)`,
+      );
+    }
+  }
+}
+
+interface Context extends AttentionContext {
+  /** i32 [t] or [b, t]; null when nothing needs it. */
+  readonly absolute: Tensor | null;
+}
+
+/** i32 [t], or [b, t] that count real tokens only. */
+function defaultPositions(attentionMask: Tensor | null, start: number, t: number): Tensor {
+  if (attentionMask === null) return iota(t, { start });
+  const counted = cumsum(attentionMask.cast('i32'), 1).sub(1); // [b, s]
+  return maximum(counted.narrow(1, start, t), full([], 0, { dtype: 'i32' })); // [b, t]
+}
+
+/** bool, broadcastable to [b, h, t, s]. */
+function combine(attentionMask: Tensor | null, mask: Tensor | null, s: number): Tensor | null {
+  if (attentionMask === null) return mask;
+  const [b, width] = attentionMask.shape as [number, number];
+  const seen = (width === s ? attentionMask : attentionMask.narrow(1, 0, s)).reshape(b, 1, 1, s);
+  return mask === null ? seen : seen.and(mask);
+}
+
+function expectShape(name: string, t: Tensor | undefined, shape: readonly number[]): void {
+  if (t === undefined || sameShape(t.shape, shape)) return;
+  throw new ShapeError('Decoder', `${name} is [${t.shape.join(',')}], not [${shape.join(',')}]`, [t.shape]);
+}

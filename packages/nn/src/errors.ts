@@ -1,0 +1,39 @@
+/** Typed errors of nn. Messages read `where: what, with shapes: the way out`, on one line. */
+
+/** A state dictionary does not fit the module it is loaded into. */
+export class StateDictError extends Error {
+  override readonly name = 'StateDictError';
+  /** Names that the module has and the map does not. */
+  readonly missing: readonly string[];
+  /** Names that the map has and the module does not. */
+  readonly unexpected: readonly string[];
+  /** Names whose shapes differ. */
+  readonly misshapen: readonly string[];
+  constructor(
+    message: string,
+    missing: readonly string[],
+    unexpected: readonly string[],
+    misshapen: readonly string[],
+  ) {
+    super(`loadStateDict: ${message}`);
+    this.missing = missing;
+    this.unexpected = unexpected;
+    this.misshapen = misshapen;
+  }
+}
+
+/** A file is not valid safetensors, or holds what cannot be represented. */
+export class SafetensorsError extends Error {
+  override readonly name = 'SafetensorsError';
+  constructor(message: string) {
+    super(`safetensors: ${message}`);
+  }
+}
+
+/** A model or checkpoint file does not hold what was asked for. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError';
+  constructor(message: string) {
+    super(`checkpoint: ${message}`);
+  }
+}

@@ -1,0 +1,2 @@
+/** Modules, decoders, sampling, optimisers and safetensors on @loretta-ts/core. */
+export {};

@@ -1,0 +1,79 @@
+/** Adam with decoupled weight decay. */
+import { adamw, concat, type Tensor, tensor, tidy } from '@loretta-ts/core';
+import type { Param } from '../module';
+import { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optimizer';
+
+export interface AdamWOptions {
+  /** Default 1e-3. */
+  readonly lr?: number;
+  /** Default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** Default 0.01. */
+  readonly weightDecay?: number;
+  /** Which parameters decay; default those with `Param.decay` (rank 2 or more). */
+  readonly decay?: (name: string, param: Param) => boolean;
+}
+
+/**
+ * p ← p − lr · wd · p, then p ← p − lr · m̂ / (√v̂ + eps) (Loshchilov and Hutter 2019, alg. 2). State: `exp_avg`,
+ * `exp_avg_sq`.
+ */
+export class AdamW extends Optimizer {
+  private readonly betas: readonly [number, number];
+  private readonly eps: number;
+  private readonly weightDecay: number;
+  private readonly decays: ReadonlySet<string>;
+
+  constructor(params: NamedParams, options: AdamWOptions = {}) {
+    super(params, options.lr ?? 1e-3, ['exp_avg', 'exp_avg_sq']);
+    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, decay = (_, p) => p.decay } = options;
+    this.betas = betas;
+    this.eps = eps;
+    this.weightDecay = weightDecay;
+    this.decays = new Set([...this.params].filter(([name, p]) => decay(name, p)).map(([name]) => name));
+  }
+
+  step(grads: GradSource, options: StepOptions = {}): void {
+    tidy(() => this.apply(grads, this.hypers(options.lr, options.gradScale)));
+  }
+
+  /**
+   * Counts a step and returns what its arithmetic needs, `[lr, 1 − β₁ᵗ, 1 − β₂ᵗ, gradScale, weightDecay]`, for
+   * parameters that decay and for those that do not. A captured step takes the two as arguments.
+   */
+  hypers(lr: number = this.lr, gradScale: number | Tensor = 1): readonly [decayed: Tensor, plain: Tensor] {
+    const t = this.advance();
+    const [beta1, beta2] = this.betas;
+    const dtype = this.params.values().next().value?.dtype ?? 'f32';
+    const corrections = [1 - beta1 ** t, 1 - beta2 ** t];
+    const make = (weightDecay: number): Tensor => {
+      if (typeof gradScale === 'number') {
+        return tensor([lr, ...corrections, gradScale, weightDecay], { dtype });
+      }
+      const scale = gradScale.reshape(1).cast(dtype);
+      return concat([tensor([lr, ...corrections], { dtype }), scale, tensor([weightDecay], { dtype })]);
+    };
+    return [make(this.weightDecay), make(0)];
+  }
+
+  /** The arithmetic of a step, all on the device. */
+  apply(grads: GradSource, [decayed, plain]: readonly [decayed: Tensor, plain: Tensor]): void {
+    const [beta1, beta2] = this.betas;
+    for (const [name, param] of this.params) {
+      const mean = this.slot('exp_avg', name);
+      const square = this.slot('exp_avg_sq', name);
+      const hyper = this.decays.has(name) ? decayed : plain;
+      const [p, m, v] = adamw(param.value, grads.get(param), mean.value, square.value, hyper, {
+        beta1,
+        beta2,
+        eps: this.eps,
+        donate: true,
+      });
+      param.assign(p);
+      mean.assign(m);
+      square.assign(v);
+    }
+  }
+}

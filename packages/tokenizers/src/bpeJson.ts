@@ -1,0 +1,156 @@
+import {
+  type AddedToken,
+  type AddedTokenJson,
+  addedTokensToJson,
+  parseAddedTokens,
+} from './addedTokens';
+import { show, TokenizerError } from './errors';
+import { field, type JsonObject, requireObject, requireType } from './untrusted';
+import { MAX_ID, TokenTable } from './vocabulary';
+
+/** A byte-level BPE tokenizer in Hugging Face's tokenizer.json form. */
+export interface BpeJson {
+  readonly version: '1.0';
+  readonly truncation: null;
+  readonly padding: null;
+  readonly added_tokens: readonly AddedTokenJson[];
+  readonly normalizer: null;
+  readonly pre_tokenizer: ByteLevelJson;
+  readonly post_processor: null;
+  readonly decoder: ByteLevelJson;
+  readonly model: {
+    readonly type: 'BPE';
+    readonly dropout: null;
+    readonly unk_token: null;
+    readonly continuing_subword_prefix: null;
+    readonly end_of_word_suffix: null;
+    readonly fuse_unk: false;
+    readonly byte_fallback: false;
+    readonly ignore_merges: boolean;
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly (readonly [string, string])[];
+  };
+}
+
+/** The ByteLevel component of a tokenizer.json. */
+export interface ByteLevelJson {
+  readonly type: 'ByteLevel';
+  readonly add_prefix_space: boolean;
+  readonly trim_offsets: boolean;
+  readonly use_regex: boolean;
+}
+
+/** What BPE models of both kinds have in common. */
+export interface BpeModel {
+  /** Tokens and ids, added tokens included. */
+  readonly table: TokenTable;
+  readonly merges: readonly (readonly [string, string])[];
+  readonly added: readonly AddedToken[];
+  readonly ignoreMerges: boolean;
+  /** The model object, for what only one kind has. */
+  readonly model: JsonObject;
+  /** The whole tokenizer.json. */
+  readonly root: JsonObject;
+}
+
+/** Reads the BPE model and the added tokens of a tokenizer.json. Throws TokenizerError. */
+export function readBpeModel(where: string, json: unknown): BpeModel {
+  const root = requireObject(where, 'tokenizer.json', json);
+  const model = requireObject(where, 'model', field(root, 'model'));
+  // Old files leave the type out.
+  if (field(model, 'type') !== undefined) requireType(where, model, 'BPE');
+  for (const name of ['continuing_subword_prefix', 'end_of_word_suffix', 'dropout']) {
+    const value = field(model, name);
+    if (value === undefined || value === null || value === '' || value === 0) continue;
+    throw new TokenizerError('format', where, `model.${name} ${show(value)} is not supported`);
+  }
+  const table = TokenTable.fromJson(where, field(model, 'vocab'));
+  const added = parseAddedTokens(where, field(root, 'added_tokens'), MAX_ID);
+  for (const { id, content } of added) {
+    if (table.id(content) === undefined) table.add(where, content, id);
+    if (table.id(content) === id) continue;
+    throw new TokenizerError('format', where, `added token ${show(content)} has two ids`);
+  }
+  const merges = parseMerges(where, field(model, 'merges'));
+  const ignoreMerges = field(model, 'ignore_merges') === true;
+  return { table, merges, added, ignoreMerges, model, root };
+}
+
+/** Reads a byte-level BPE tokenizer.json with GPT-2's pattern. Throws TokenizerError. */
+export function byteLevelFromJson(
+  where: string,
+  json: unknown,
+): Omit<BpeModel, 'model' | 'root'> & { readonly addPrefixSpace: boolean } {
+  const { root, model, ...common } = readBpeModel(where, json);
+  if (field(model, 'byte_fallback') === true) {
+    throw new TokenizerError(
+      'format',
+      where,
+      'a byte-fallback model: use ByteFallbackBpe.fromJSON',
+    );
+  }
+  if ((field(root, 'normalizer') ?? null) !== null) {
+    throw new TokenizerError('format', where, 'a normalizer is not supported for byte-level BPE');
+  }
+  const preTokenizer = requireObject(where, 'pre_tokenizer', field(root, 'pre_tokenizer'));
+  requireType(where, preTokenizer, 'ByteLevel');
+  if (field(preTokenizer, 'use_regex') === false) {
+    throw new TokenizerError('format', where, 'pre_tokenizer.use_regex false is not supported');
+  }
+  const addPrefixSpace = field(preTokenizer, 'add_prefix_space') === true;
+  return { ...common, addPrefixSpace };
+}
+
+/** Merges as `"left right"` strings or `["left", "right"]` pairs. */
+function parseMerges(where: string, value: unknown): [string, string][] {
+  if (!Array.isArray(value)) {
+    throw new TokenizerError('format', where, `merges must be an array, got ${show(value)}`);
+  }
+  return value.map((entry: unknown, i) => {
+    const pair: unknown = typeof entry === 'string' ? entry.split(' ') : entry;
+    if (Array.isArray(pair) && pair.length === 2) {
+      const [left, right]: unknown[] = pair;
+      if (typeof left === 'string' && typeof right === 'string' && left !== '' && right !== '') {
+        return [left, right];
+      }
+    }
+    throw new TokenizerError(
+      'format',
+      where,
+      `merges[${i}] must be two tokens, got ${show(entry)}`,
+    );
+  });
+}
+
+/** The tokenizer.json of a byte-level BPE tokenizer. */
+export function bpeToJson(parts: {
+  readonly table: TokenTable;
+  readonly merges: readonly (readonly [string, string])[];
+  readonly added: readonly AddedToken[];
+  readonly addPrefixSpace: boolean;
+  readonly ignoreMerges: boolean;
+}): BpeJson {
+  const byteLevel = { type: 'ByteLevel', trim_offsets: true, use_regex: true } as const;
+  return {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: addedTokensToJson(parts.added),
+    normalizer: null,
+    pre_tokenizer: { ...byteLevel, add_prefix_space: parts.addPrefixSpace },
+    post_processor: null,
+    decoder: { ...byteLevel, add_prefix_space: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: parts.ignoreMerges,
+      vocab: parts.table.toJson(),
+      merges: parts.merges,
+    },
+  };
+}

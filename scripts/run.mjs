@@ -1,0 +1,115 @@
+// The commands of package.json: check Node, install when needed, then run one command on the sources.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const [command = '', ...args] = process.argv.slice(2);
+// npm changes to the root first; paths given by the user are meant from where they stand.
+const viaNpm = process.env.npm_lifecycle_event === command && process.cwd() === root;
+const callerDir = (viaNpm && process.env.INIT_CWD) || process.cwd();
+
+/** Runs a program to its end and resolves to its exit code. Output is inherited. */
+function run(file, argv, { cwd = root, env = {}, stdio = 'inherit' } = {}) {
+  const child = spawn(file, argv, { cwd, stdio, env: { ...process.env, ...env } });
+  const forward = (signal) => child.kill(signal);
+  process.on('SIGINT', forward);
+  process.on('SIGTERM', forward);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      process.off('SIGINT', forward);
+      process.off('SIGTERM', forward);
+      resolve(signal ? 1 : (code ?? 1));
+    });
+  });
+}
+
+const node = (argv, options) => run(process.execPath, argv, options);
+const source = (file, argv, options) =>
+  node(
+    [
+      '--enable-source-maps',
+      '--expose-gc',
+      '--conditions=loretta-source',
+      '--import',
+      join(root, 'scripts/ts-loader.mjs'),
+      join(root, file),
+      ...argv,
+    ],
+    options,
+  );
+/** The program that a package in the root node_modules installs under its own name. */
+function tool(name, argv, options) {
+  const require = createRequire(join(root, 'package.json'));
+  const manifest = join(root, 'node_modules', name, 'package.json');
+  const { bin } = require(manifest);
+  const file = typeof bin === 'string' ? bin : bin[name.replace(/^@.*\//, '')];
+  return node([join(dirname(manifest), file), ...argv], options);
+}
+
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  console.error(`Node ${process.versions.node} is too old: install Node 20.19 or later.`);
+  process.exit(1);
+}
+
+/** Installs what the lockfile says, unless that has been done since it last changed. */
+async function install() {
+  const stamp = join(root, 'node_modules/.modules.yaml');
+  const changed = statSync(join(root, 'pnpm-lock.yaml')).mtimeMs;
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= changed) return;
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  console.error(`installing with ${packageManager} …`);
+  const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx';
+  const argv = ['--yes', packageManager, 'install', '--frozen-lockfile', '--prefer-offline'];
+  // To standard error: the standard output belongs to the command that was asked for.
+  const code = await run(npx, argv, { stdio: ['ignore', 2, 2], env: { CI: 'true' } });
+  if (code !== 0) process.exit(code);
+  const now = new Date();
+  utimesSync(stamp, now, now);
+}
+
+async function bench() {
+  const subjects = readdirSync(join(root, 'bench'))
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+    .map((file) => file.slice(0, -3))
+    .sort();
+  const [subject, ...rest] = args;
+  if (subject !== undefined && !subjects.includes(subject)) {
+    console.error(`bench: no subject ${subject}; there are: ${subjects.join(', ')}`);
+    return 2;
+  }
+  let worst = 0;
+  for (const one of subject === undefined ? subjects : [subject]) {
+    worst = Math.max(worst, await source(`bench/${one}.ts`, rest, { cwd: callerDir }));
+  }
+  return worst;
+}
+
+const commands = {
+  async start() {
+    const built = await tool('tsup', ['--silent'], { env: { SKIP_DTS: '1' } });
+    if (built !== 0) return built;
+    const cli = join(root, 'packages/loretta/bin/loretta.js');
+    return node([cli, 'start', ...args], { cwd: callerDir });
+  },
+  test: () => node(['scripts/checks.mjs', 'all', ...args]),
+  check: () => node(['scripts/checks.mjs', 'static', ...args]),
+  build: () => tool('tsup', args),
+  docs: () => tool('typedoc', ['--options', 'docs/typedoc.json', ...args]),
+  format: () => tool('@biomejs/biome', ['check', '--write', ...(args.length ? args : ['.'])]),
+  conformance: () => source('tests/conformance/main.ts', args, { cwd: callerDir }),
+  bench,
+};
+
+if (!Object.hasOwn(commands, command)) {
+  console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')} [arguments]`);
+  process.exit(2);
+}
+checkNode();
+await install();
+process.exitCode = await commands[command]();

@@ -1,0 +1,13 @@
+// Each package from plain JavaScript, as an ES module.
+import * as cpu from '@loretta-ts/backend-cpu';
+import * as gpu from '@loretta-ts/backend-gpu';
+import * as core from '@loretta-ts/core';
+import * as testing from '@loretta-ts/core/testing';
+import * as loretta from '@loretta-ts/loretta';
+import * as lorettaNode from '@loretta-ts/loretta/node';
+import * as nn from '@loretta-ts/nn';
+import * as nnNode from '@loretta-ts/nn/node';
+import * as tokenizers from '@loretta-ts/tokenizers';
+
+const all = { core, testing, cpu, gpu, nn, nnNode, tokenizers, loretta, lorettaNode };
+console.log(Object.keys(all).join(' '));
