@@ -8,7 +8,7 @@ const packages: Record<string, readonly string[]> = {
   'backend-gpu': ['index'],
   nn: ['index', 'node'],
   tokenizers: ['index'],
-  loretta: ['index', 'node', 'cli/main'],
+  loretta: ['index', 'node', 'cli/main', 'node/arm-worker'],
 };
 
 export default defineConfig(

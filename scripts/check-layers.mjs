@@ -18,8 +18,8 @@ const layers = {
   tokenizers: [],
   loretta: ['core', 'nn', 'tokenizers', 'backend-cpu'],
 };
-/** The only place of loretta that names a backend: one file of its command line. */
-const backendEdge = /^loretta\/src\/cli\//;
+/** The only place of loretta that names a backend: one file of its Node edge. */
+const backendEdge = /^loretta\/src\/(cli|node)\//;
 /** Files that run in Node only. Backends start worker threads and drivers from `node` files too. */
 const nodeOnly = /^[^/]+\/src\/((.*\/)?(node|cli)\/|(.*\/)?([^/]*Node|node)\.ts$)/;
 const moduleState = new Set(['core/src/runtime.ts']);
@@ -63,7 +63,7 @@ function checkFile(name, allowed, src, file, id) {
       const edge = name === 'loretta' && other.startsWith('backend-');
       if (edge) backendImporters.add(id);
       if (!allowed.includes(other)) report(node, `${name} may not import ${to}`);
-      else if (edge && !backendEdge.test(id)) report(node, 'only the command line names a backend');
+      else if (edge && !backendEdge.test(id)) report(node, 'only the Node edge names a backend');
       if (deep.includes('src') || deep.includes('dist'))
         report(node, `${to} reaches into a package`);
       if (deep[0] === 'node' && !nodeOnly.test(id)) report(node, `${to} outside the Node files`);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -97,4 +98,30 @@ test.each(['node16', 'bundler'])('TypeScript with module resolution %s', async (
     (error: { stdout: string }) => error,
   );
   expect(result.stdout).toBe('');
+});
+
+test('a browser bundle needs nothing of Node, keeps the tensor methods and drops what is unused', async () => {
+  const bundle = async (code: string) => {
+    const { outputFiles } = await build({
+      stdin: { contents: code, resolveDir: project },
+      bundle: true,
+      format: 'esm',
+      minify: true,
+      platform: 'browser',
+      write: false,
+    });
+    return outputFiles[0]?.text ?? '';
+  };
+  const app = await bundle(`
+    import { cpu } from '@loretta-ts/backend-cpu';
+    import { setBackend, tensor } from '@loretta-ts/core';
+    import '@loretta-ts/loretta';
+    import { Linear } from '@loretta-ts/nn';
+    setBackend(cpu());
+    console.log(typeof Linear, [...tensor([1, 2]).mul(tensor([3, 4])).dataSync()].join());
+  `);
+  await writeFile(join(project, 'bundle.mjs'), app);
+  expect((await node('bundle.mjs')).stdout.trim()).toBe('function 3,8');
+  const small = await bundle("export { ByteTokenizer } from '@loretta-ts/tokenizers';");
+  expect(small.length).toBeLessThan(10_000);
 });

@@ -2,7 +2,7 @@
  * Gradient of attention by blocks (Dao 2023): with P = e^(S - lse) and D = rowsum(dO O), dV = P' dO, dS = P (dO V' - D),
  * dQ = scale dS K and dK = scale dS' Q.
  */
-import { Attention, BK, BQ, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
+import { Attention, BK, BQ, blockRows, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
 import { gemm } from './gemm';
 import { expNegative, splat } from './vector';
 
@@ -62,6 +62,7 @@ export function attentionGrad(pointer: usize, begin: i32, end: i32): void {
   const stepK = a.hkv * a.d;
   const stepV = a.hkv * a.dv;
   const stepO = a.h * a.dv;
+  const step = blockRows(a);
   const d = a.scratch;
   const p = d + (BQ << 2);
   const ds = p + (BQ * BK << 2);
@@ -71,8 +72,8 @@ export function attentionGrad(pointer: usize, begin: i32, end: i32): void {
     const keys = keysOf(a, i);
     const offset = offsetOf(a, i);
     for (let head = kv * group; head < (kv + 1) * group; ++head) {
-      for (let i0 = 0; i0 < a.t; i0 += BQ) {
-        const rows = min(BQ, a.t - i0);
+      for (let i0 = 0; i0 < a.t; i0 += step) {
+        const rows = min(step, a.t - i0);
         const last = endKey(a, i0 + rows - 1 + offset, keys);
         rowDots(a, i, head, i0, rows, d);
         const q = headRow(a.q, i * a.t + i0, a.h, head, a.d);

@@ -44,11 +44,16 @@ export class Attention {
   scratch: usize;
 }
 
-/** Rows of a block; longest block of keys, and longest for few queries. */
+/** Most queries of a block; most keys, and most for few queries. */
 export const BQ: i32 = 64;
 export const BK: i32 = 128;
 export const BK_FEW: i32 = 1024;
 export const FEW: i32 = 8;
+
+/** Queries in a block: few where a causal mask would waste half of a short block. */
+export function blockRows(a: Attention): i32 {
+  return a.causal && a.t <= 2 * BQ ? 16 : BQ;
+}
 
 /** Keys that are there for batch row i. */
 export function keysOf(a: Attention, i: i32): i32 {

@@ -1,5 +1,5 @@
 /** Attention by blocks with online softmax (Dao 2023, FlashAttention-2): no [t, s] matrix is kept. */
-import { Attention, BK, BK_FEW, BQ, FEW, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
+import { Attention, BK, BK_FEW, BQ, FEW, blockRows, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
 import { gemm } from './gemm';
 import { gemmFewRows } from './gemv';
 import { expNegative, log, maxLanes, splat, sumLanes } from './vector';
@@ -116,9 +116,10 @@ function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32): void {
 /** Heads [begin, end) of the b * h heads of the batch. */
 export function attention(pointer: usize, begin: i32, end: i32): void {
   const a = changetype<Attention>(pointer);
+  const step = blockRows(a);
   for (let n = begin; n < end; ++n) {
     const i = n / a.h;
     const head = n % a.h;
-    for (let i0 = 0; i0 < a.t; i0 += BQ) queryBlock(a, i, head, i0, min(BQ, a.t - i0));
+    for (let i0 = 0; i0 < a.t; i0 += step) queryBlock(a, i, head, i0, min(step, a.t - i0));
   }
 }

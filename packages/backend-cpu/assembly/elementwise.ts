@@ -1,4 +1,4 @@
-/** Elementwise f32 kernels: binary with row and column broadcasting, unary, comparison, selection. */
+/** Elementwise kernels: binary with row and column broadcasting (f32, some i32), unary (f32). */
 import { erf, exp, log, sigmoid, softplus, splat, storeTail, tanh } from './vector';
 
 // @ts-ignore: decorator
@@ -9,7 +9,14 @@ function combine(op: i32, a: v128, b: v128): v128 {
   if (op == 2) return f32x4.mul(a, b);
   if (op == 3) return f32x4.div(a, b);
   if (op == 4) return f32x4.max(a, b);
-  return f32x4.min(a, b);
+  if (op == 5) return f32x4.min(a, b);
+  if (op == 6) return i32x4.add(a, b);
+  if (op == 7) return i32x4.sub(a, b);
+  if (op == 8) return i32x4.mul(a, b);
+  if (op == 9) return i32x4.max_s(a, b);
+  if (op == 10) return i32x4.min_s(a, b);
+  // The remainder of a power of two has the sign of the divisor.
+  return v128.and(a, i32x4.sub(b, i32x4.splat(1)));
 }
 
 // One row; a flag says that the operand is one value for the whole row.
@@ -68,7 +75,7 @@ function binaryRows(op: i32, rows: i32, n: i32, a: usize, rowA: usize, oneA: boo
 
 /**
  * `rows` rows of n. Row strides count elements (0 repeats a row); `oneA`/`oneB` say that a row holds one value.
- * op: add sub mul div maximum minimum.
+ * op: add sub mul div maximum minimum of f32, then add sub mul maximum minimum of i32, and remainder by powers of two.
  */
 export function binary(op: i32, rows: i32, n: i32, a: usize, rowA: i32, oneA: bool, b: usize, rowB: i32, oneB: bool, o: usize): void {
   const ra = <usize>rowA << 2;
@@ -89,8 +96,26 @@ export function binary(op: i32, rows: i32, n: i32, a: usize, rowA: i32, oneA: bo
     case 4:
       binaryRows(4, rows, n, a, ra, oneA, b, rb, oneB, o);
       break;
-    default:
+    case 5:
       binaryRows(5, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    case 6:
+      binaryRows(6, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    case 7:
+      binaryRows(7, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    case 8:
+      binaryRows(8, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    case 9:
+      binaryRows(9, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    case 10:
+      binaryRows(10, rows, n, a, ra, oneA, b, rb, oneB, o);
+      break;
+    default:
+      binaryRows(11, rows, n, a, ra, oneA, b, rb, oneB, o);
   }
 }
 
@@ -112,7 +137,10 @@ function evaluate(op: i32, x: v128): v128 {
   if (op == 12) return erf(x);
   if (op == 13) return f32x4.floor(x);
   if (op == 14) return f32x4.ceil(x);
-  return f32x4.nearest(x);
+  if (op == 15) return f32x4.nearest(x);
+  // sign: zeros and NaN stay.
+  const one = v128.bitselect(x, splat(1), i32x4.splat(0x80000000));
+  return v128.bitselect(one, x, f32x4.gt(f32x4.abs(x), splat(0)));
 }
 
 // @ts-ignore: decorator
@@ -125,7 +153,7 @@ function unaryLoop(op: i32, n: i32, x: usize, y: usize): void {
   if (i < end) storeTail(y + i, evaluate(op, v128.load(x + i)), <i32>((end - i) >> 2));
 }
 
-/** op: neg abs square sqrt rsqrt reciprocal relu exp log tanh sigmoid softplus erf floor ceil round. */
+/** op: neg abs square sqrt rsqrt reciprocal relu exp log tanh sigmoid softplus erf floor ceil round sign. */
 export function unary(op: i32, n: i32, x: usize, y: usize): void {
   switch (op) {
     case 0:
@@ -173,87 +201,10 @@ export function unary(op: i32, n: i32, x: usize, y: usize): void {
     case 14:
       unaryLoop(14, n, x, y);
       break;
-    default:
+    case 15:
       unaryLoop(15, n, x, y);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function test(op: i32, a: v128, b: v128): v128 {
-  if (op == 0) return f32x4.eq(a, b);
-  if (op == 1) return f32x4.ne(a, b);
-  if (op == 2) return f32x4.lt(a, b);
-  if (op == 3) return f32x4.le(a, b);
-  if (op == 4) return f32x4.gt(a, b);
-  return f32x4.ge(a, b);
-}
-
-// Four flags as the low bytes of an i32.
-// @ts-ignore: decorator
-@inline
-function flags(mask: v128): i32 {
-  const bits = v128.and(mask, i32x4.splat(1));
-  return i32x4.extract_lane(
-    i8x16.shuffle(bits, bits, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12),
-    0,
-  );
-}
-
-// @ts-ignore: decorator
-@inline
-function compareLoop(op: i32, n: i32, a: usize, b: usize, oneB: bool, o: usize): void {
-  const whole = n & ~3;
-  const vb = v128.load32_splat(b);
-  let i = 0;
-  for (; i < whole; i += 4) {
-    const at = <usize>i << 2;
-    store<i32>(o + i, flags(test(op, v128.load(a + at), oneB ? vb : v128.load(b + at))));
-  }
-  if (i < n) {
-    const at = <usize>i << 2;
-    let f = flags(test(op, v128.load(a + at), oneB ? vb : v128.load(b + at)));
-    for (; i < n; ++i) {
-      store<u8>(o + i, <u8>f);
-      f >>= 8;
-    }
-  }
-}
-
-/** Bytes 0 and 1. op: eq ne lt le gt ge; `oneB` compares with one value. */
-export function compare(op: i32, n: i32, a: usize, b: usize, oneB: bool, o: usize): void {
-  switch (op) {
-    case 0:
-      compareLoop(0, n, a, b, oneB, o);
-      break;
-    case 1:
-      compareLoop(1, n, a, b, oneB, o);
-      break;
-    case 2:
-      compareLoop(2, n, a, b, oneB, o);
-      break;
-    case 3:
-      compareLoop(3, n, a, b, oneB, o);
-      break;
-    case 4:
-      compareLoop(4, n, a, b, oneB, o);
       break;
     default:
-      compareLoop(5, n, a, b, oneB, o);
-  }
-}
-
-/** out = cond ? a : b, 32-bit elements of any kind; a flag says that the operand is one value. */
-export function select32(n: i32, cond: usize, a: usize, oneA: bool, b: usize, oneB: bool, o: usize): void {
-  const whole = n & ~3;
-  const va = v128.load32_splat(a);
-  const vb = v128.load32_splat(b);
-  const zero = i32x4.splat(0);
-  for (let i = 0; i < n; i += 4) {
-    const at = <usize>i << 2;
-    const mask = i32x4.ne(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(cond + i))), zero);
-    const r = v128.bitselect(oneA ? va : v128.load(a + at), oneB ? vb : v128.load(b + at), mask);
-    if (i < whole) v128.store(o + at, r);
-    else storeTail(o + at, r, n - i);
+      unaryLoop(16, n, x, y);
   }
 }

@@ -1,23 +1,50 @@
-/** Compiles assembly/ into src/wasm/kernels.generated.ts; with `--check` compares instead of writing. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/**
+ * Compiles assembly/ into src/wasm/kernels.generated.ts; with `--check` compares instead of writing, with `--hash`
+ * only compares the hash of the sources (fast).
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const target = join(root, 'src/wasm/kernels.generated.ts');
 
+/** SHA-256 of the sources, which the generated file carries. */
+function sourceHash() {
+  const hash = createHash('sha256');
+  const folder = join(root, 'assembly');
+  for (const name of readdirSync(folder).sort()) {
+    if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(folder, name)));
+  }
+  return hash.digest('hex');
+}
+
+function fail() {
+  console.error('kernels.generated.ts is not what assembly/ compiles to: run scripts/build-wasm.mjs');
+  process.exitCode = 1;
+}
+
 async function compile(features) {
-  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--importMemory', '--initialMemory', '1'];
+  const { default: asc } = await import('assemblyscript/asc');
+  const flags = [
+    '-O3',
+    '--noAssert',
+    '--runtime',
+    'stub',
+    '--importMemory',
+    '--initialMemory',
+    '1',
+  ];
   const files = ['assembly/index.ts', '--outFile', 'kernels.wasm', '--bindings', 'raw'];
   const args = [...files, '--use', 'abort=', ...flags];
   for (const feature of features) args.push('--enable', feature);
   let wasm = null;
   let types = '';
   const { error, stderr } = await asc.main(args, {
-    readFile: (name, base) => {
+    readFile: (name) => {
       try {
-        return readFileSync(join(base ?? root, name), 'utf8');
+        return readFileSync(join(root, name), 'utf8');
       } catch {
         return null;
       }
@@ -39,9 +66,11 @@ function signatures(types) {
   return lines.map((line) => `  ${line.replace('export function ', '')}`).join('\n');
 }
 
-const plain = await compile(['simd']);
-const relaxed = await compile(['simd', 'relaxed-simd']);
-const text = `/** Made by scripts/build-wasm.mjs from assembly/; do not edit. */
+async function build() {
+  const plain = await compile(['simd']);
+  const relaxed = await compile(['simd', 'relaxed-simd']);
+  console.log(`simd ${plain.wasm.length} bytes, relaxed-simd ${relaxed.wasm.length} bytes`);
+  return `/** Made by scripts/build-wasm.mjs from assembly/; do not edit. Sources: ${sourceHash()} */
 export interface WasmKernels {
 ${signatures(plain.types)}
 }
@@ -51,12 +80,10 @@ export const simdKernels: string =
 export const relaxedSimdKernels: string =
   '${relaxed.wasm.toString('base64')}';
 `;
-if (process.argv.includes('--check')) {
-  if (readFileSync(target, 'utf8') !== text) {
-    console.error('kernels.generated.ts is not what assembly/ compiles to: run scripts/build-wasm.mjs');
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(target, text);
-  console.log(`simd ${plain.wasm.length} bytes, relaxed-simd ${relaxed.wasm.length} bytes`);
 }
+
+if (process.argv.includes('--hash')) {
+  if (!readFileSync(target, 'utf8').includes(`Sources: ${sourceHash()} `)) fail();
+} else if (process.argv.includes('--check')) {
+  if (readFileSync(target, 'utf8') !== (await build())) fail();
+} else writeFileSync(target, await build());

@@ -51,7 +51,11 @@ interface Level {
  */
 export function cpu(options: CpuOptions = {}): Backend {
   const chosen = choose(options);
-  return new CpuBackend(options, chosen, chosen.level === 'none' ? null : compileKernels(chosen.level));
+  return new CpuBackend(
+    options,
+    chosen,
+    chosen.level === 'none' ? null : compileKernels(chosen.level),
+  );
 }
 
 /** As `cpu`, compiled off the main thread where the browser does that. */
@@ -63,7 +67,10 @@ export async function cpuAsync(options: CpuOptions = {}): Promise<Backend> {
 
 function choose({ simd = 'auto', maxBytes }: CpuOptions): Level {
   if (!['auto', 'relaxed-simd', 'simd', 'none'].includes(simd)) {
-    throw new BackendError(name, `unknown simd ${JSON.stringify(simd)}: auto, relaxed-simd, simd or none`);
+    throw new BackendError(
+      name,
+      `unknown simd ${JSON.stringify(simd)}: auto, relaxed-simd, simd or none`,
+    );
   }
   const least = scratchStart + scratchBytes + pageBytes;
   if (maxBytes !== undefined && !(maxBytes >= least)) {
@@ -73,7 +80,9 @@ function choose({ simd = 'auto', maxBytes }: CpuOptions): Level {
   if (simd !== 'simd' && supports('relaxed-simd')) return { level: 'relaxed-simd', reason: null };
   if (supports('simd')) {
     const reason =
-      simd === 'simd' ? null : 'the engine does not validate relaxed SIMD (Node 20 needs a V8 flag)';
+      simd === 'simd'
+        ? null
+        : 'the engine does not validate relaxed SIMD (Node 20 needs a V8 flag)';
     return { level: 'simd', reason };
   }
   const missing = typeof WebAssembly === 'undefined' ? 'WebAssembly' : 'WebAssembly SIMD';
@@ -94,11 +103,12 @@ class CpuBackend implements Backend {
     const pages = (scratchStart + scratchBytes) / pageBytes + 16;
     const maxBytes = options.maxBytes ?? 4 * 1024 ** 3;
     const reference = (): Kernels =>
-      referenceKernels((v) =>
-        viewOf(v.dtype, this.#memory.buffer, address(v), v.size),
-      );
+      referenceKernels((v) => viewOf(v.dtype, this.#memory.buffer, address(v), v.size));
     if (module) {
-      const memory = new WebAssembly.Memory({ initial: pages, maximum: Math.floor(maxBytes / pageBytes) });
+      const memory = new WebAssembly.Memory({
+        initial: pages,
+        maximum: Math.floor(maxBytes / pageBytes),
+      });
       const wasm = instantiate(module, memory);
       wasm.setScratch(scratchStart);
       this.#memory = memory;
@@ -161,7 +171,10 @@ class CpuBackend implements Backend {
   #range(buffer: Buffer, op: string, start: number, bytes: number): number {
     const block = this.#pool.own(buffer, op);
     if (!(start >= 0 && start + bytes <= block.bytes)) {
-      throw new BackendError(name, `${op}: bytes ${start} to ${start + bytes} of a buffer of ${block.bytes}`);
+      throw new BackendError(
+        name,
+        `${op}: bytes ${start} to ${start + bytes} of a buffer of ${block.bytes}`,
+      );
     }
     return block.ptr + start;
   }

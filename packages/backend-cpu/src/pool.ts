@@ -106,7 +106,10 @@ export class Pool {
       throw new BackendError(this.#backend, `${op}: the buffer belongs to another backend`);
     }
     if (!buffer.live) {
-      throw new BackendError(this.#backend, `${op}: the buffer of ${buffer.bytes} bytes was already freed`);
+      throw new BackendError(
+        this.#backend,
+        `${op}: the buffer of ${buffer.bytes} bytes was already freed`,
+      );
     }
     return buffer;
   }

@@ -119,16 +119,14 @@ describe('longConv', () => {
       return sum;
     });
 
+  const batches: readonly (readonly [readonly number[], readonly number[]])[] = [
+    [[2, 3], [3]],
+    [[3], [2, 1]],
+    [[], [2]],
+    [[0], [0]],
+  ];
   const cases = fc
-    .tuple(
-      fc.integer({ min: 1, max: 12 }),
-      fc.constantFrom<readonly [readonly number[], readonly number[]][]>(
-        [[2, 3], [3]],
-        [[3], [2, 1]],
-        [[], [2]],
-        [[0], [0]],
-      ),
-    )
+    .tuple(fc.integer({ min: 1, max: 12 }), fc.constantFrom(...batches))
     .chain(([l, [a, b]]) =>
       fc.tuple(tensors('f64', fc.constant([...a, l])), tensors('f64', fc.constant([...b, l]))),
     );

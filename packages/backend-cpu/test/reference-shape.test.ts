@@ -1,6 +1,7 @@
 import type { DType } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { threefry2x32 } from '../src/reference/threefry';
 import { at, bool, f32, f64, i32, indices, law, run, shapes, tensors } from './reference-harness';
 
 const dtypes = fc.constantFrom<DType>('f32', 'f64', 'i32', 'bool');
@@ -232,6 +233,9 @@ describe('creation', () => {
         stream,
       })[0]!;
     expect(bits(2, 0)).toEqual([0x6b200159, 0x99ba4efe | 0]);
+    const words = new Int32Array(6);
+    for (let c = 0; c < 3; c++) threefry2x32(0, 0, c, 7, words, 2 * c);
+    expect(bits(6, 7)).toEqual(Array.from(words));
     // Element i depends on i alone, whatever the length; streams differ.
     expect(bits(5, 3)).toEqual(bits(64, 3).slice(0, 5));
     expect(bits(4, 1)).not.toEqual(bits(4, 2));

@@ -42,6 +42,10 @@ export interface TensorMethods {
   le(b: Operand): Tensor;
   gt(b: Operand): Tensor;
   ge(b: Operand): Tensor;
+  and(b: Tensor): Tensor;
+  or(b: Tensor): Tensor;
+  xor(b: Tensor): Tensor;
+  not(): Tensor;
   matmul(b: Tensor, options?: MatmulOptions): Tensor;
   sum(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
   mean(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
@@ -144,6 +148,18 @@ const methods: TensorMethods & ThisType<Tensor> = {
   },
   ge(b) {
     return select.ge(this, b);
+  },
+  and(b) {
+    return select.and(this, b);
+  },
+  or(b) {
+    return select.or(this, b);
+  },
+  xor(b) {
+    return select.xor(this, b);
+  },
+  not() {
+    return select.not(this);
   },
   matmul(b, options) {
     return matmul(this, b, options);

@@ -5,8 +5,8 @@ import {
   type Shape,
   sizeOf,
   type Tensor,
-  tensor,
   type TypedArray,
+  tensor,
 } from '@loretta-ts/core';
 
 /** Element types of a safetensors file. */
@@ -41,10 +41,17 @@ export interface HostTensor {
   readonly data: HostData;
 }
 
-const FILE_DTYPE: Readonly<Record<DType, FileDType>> = { f32: 'F32', f64: 'F64', i32: 'I32', bool: 'BOOL' };
+const FILE_DTYPE: Readonly<Record<DType, FileDType>> = {
+  f32: 'F32',
+  f64: 'F64',
+  i32: 'I32',
+  bool: 'BOOL',
+};
 
 /** Reads tensors back from the device, one after the other. */
-export async function toHost(tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, HostTensor>> {
+export async function toHost(
+  tensors: ReadonlyMap<string, Tensor>,
+): Promise<Map<string, HostTensor>> {
   const out = new Map<string, HostTensor>();
   for (const [name, t] of tensors) {
     out.set(name, { dtype: FILE_DTYPE[t.dtype], shape: t.shape, data: await t.data() });
@@ -88,7 +95,11 @@ function convert({ data, shape, dtype: from }: HostTensor, to: DType): TypedArra
   if (data instanceof Int32Array) return data;
   return Int32Array.from(numbers(data), (x) => {
     if ((x | 0) !== x) {
-      throw new DTypeError('fromHost', `${x} of a ${from} tensor does not fit i32: keep it on the host`, [from]);
+      throw new DTypeError(
+        'fromHost',
+        `${x} of a ${from} tensor does not fit i32: keep it on the host`,
+        [from],
+      );
     }
     return x;
   });

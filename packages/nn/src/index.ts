@@ -1,2 +1,92 @@
-/** Modules, decoders, sampling, optimisers and safetensors on @loretta-ts/core. */
-export {};
+/** Modules, decoders, sampling, losses, optimisers and file formats on `@loretta-ts/core`. */
+export { type AttentionContext, CausalSelfAttention } from './decoder/attention';
+export { Block } from './decoder/block';
+export { KVCache } from './decoder/cache';
+export {
+  type DecoderConfig,
+  type PositionKind,
+  type ResolvedDecoderConfig,
+  resolveDecoderConfig,
+} from './decoder/config';
+export { Decoder, type DecoderStack, type ForwardOptions } from './decoder/decoder';
+export { GeluMlp, SwiGluMlp } from './decoder/mlp';
+export { CheckpointError, SafetensorsError, StateDictError } from './errors';
+export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
+export { decoderConfigFromHf, fromHfTensors, type HfFamily, toHfTensors } from './files/hf';
+export { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from './files/llama2c';
+export {
+  parseSafetensors,
+  parseSafetensorsHeader,
+  type Safetensors,
+  type SafetensorsHeader,
+  serializeSafetensors,
+  type TensorEntry,
+} from './files/safetensors';
+export {
+  allowRanges,
+  applyTemperature,
+  greedy,
+  type IdRange,
+  minPFilter,
+  repetitionPenalty,
+  sampleInverseCdf,
+  topKFilter,
+  topPFilter,
+} from './generate/filters';
+export { type Generated, generate, generateFixed, generateStream } from './generate/generate';
+export type { GenerateOptions, Guidance } from './generate/options';
+export { DecodeSession } from './generate/session';
+export { type FileDType, fromHost, type HostData, type HostTensor, toHost } from './host';
+export {
+  gpt2Residual,
+  type InitOptions,
+  type KaimingOptions,
+  kaimingNormal,
+  kaimingUniform,
+  normalInit,
+  truncNormalInit,
+  uniformInit,
+  type XavierOptions,
+  xavierNormal,
+  xavierUniform,
+} from './init';
+export { Conv1d, Conv2d, type ConvOptions } from './layers/conv';
+export { Dropout, dropout, dropoutMasked } from './layers/dropout';
+export { Embedding, type EmbeddingOptions } from './layers/embedding';
+export { Linear, type LinearOptions, linear, selectRows } from './layers/linear';
+export { LayerNorm, type NormOptions, RMSNorm } from './layers/norm';
+export {
+  bceWithLogitsLoss,
+  type ClassLossOptions,
+  type CrossEntropyLossOptions,
+  crossEntropyLoss,
+  huberLoss,
+  klDivLoss,
+  type LossOptions,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  type Reduction,
+} from './losses';
+export { Module, Param } from './module';
+export {
+  type AffineOptions,
+  batchNorm,
+  batchNormEval,
+  batchNormRunning,
+  groupNorm,
+} from './normalise';
+export { GradAccumulator } from './optim/accumulate';
+export { Adam, type AdamOptions, RMSprop, type RmsPropOptions } from './optim/adam';
+export { AdamW, type AdamWOptions } from './optim/adamw';
+export { clipGradNorm, clipGradValue, clipScale, type GradEntries, gradNorm } from './optim/clip';
+export { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optim/optimizer';
+export {
+  constantWarmup,
+  cosineWarmup,
+  cosineWarmupMin,
+  linearWarmup,
+  type Schedule,
+  stepDecay,
+} from './optim/schedule';
+export { SGD, type SgdOptions } from './optim/sgd';

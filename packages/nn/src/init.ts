@@ -3,8 +3,8 @@ import {
   type FloatDType,
   type Key,
   normal,
-  ShapeError,
   type Shape,
+  ShapeError,
   type Tensor,
   truncatedNormal,
   uniform,
@@ -44,7 +44,12 @@ export function xavierNormal(key: Key, shape: Shape, options: XavierOptions = {}
 
 /** U(-b, b), b = gain · √(3 / fan) (He et al. 2015). */
 export function kaimingUniform(key: Key, shape: Shape, options: KaimingOptions = {}): Tensor {
-  return symmetric(key, shape, Math.sqrt(3) * kaimingStd('kaimingUniform', shape, options), options);
+  return symmetric(
+    key,
+    shape,
+    Math.sqrt(3) * kaimingStd('kaimingUniform', shape, options),
+    options,
+  );
 }
 
 /** N(0, σ²), σ = gain / √fan (He et al. 2015, eq. 10). */
@@ -74,7 +79,10 @@ export function truncNormalInit(
 ): Tensor {
   const { mean = 0, std = 1, low = -2, high = 2, dtype = 'f32' } = options;
   if (!(low < high) || !(std > 0)) {
-    throw new ValueError('truncNormalInit', `needs low < high and std > 0, not [${low}, ${high}] and ${std}`);
+    throw new ValueError(
+      'truncNormalInit',
+      `needs low < high and std > 0, not [${low}, ${high}] and ${std}`,
+    );
   }
   return truncatedNormal(key, shape, { mean, std, low, high, dtype });
 }
@@ -90,7 +98,12 @@ export function uniformInit(
 }
 
 /** N(0, (0.02 / √(2 · layers))²): weights that write into the residual stream (GPT-2). */
-export function gpt2Residual(key: Key, shape: Shape, layers: number, options: InitOptions = {}): Tensor {
+export function gpt2Residual(
+  key: Key,
+  shape: Shape,
+  layers: number,
+  options: InitOptions = {},
+): Tensor {
   return gaussian(key, shape, 0, 0.02 / Math.sqrt(2 * layers), options);
 }
 
@@ -105,13 +118,19 @@ function symmetric(key: Key, shape: Shape, bound: number, options: InitOptions):
 function kaimingStd(op: string, shape: Shape, options: KaimingOptions): number {
   const { fanIn, fanOut } = fans(op, shape);
   const { mode = 'fan_in', nonlinearity = 'leaky_relu', a = 0 } = options;
-  const gain = { relu: Math.SQRT2, leaky_relu: Math.sqrt(2 / (1 + a * a)), linear: 1, tanh: 5 / 3 }[nonlinearity];
+  const gain = { relu: Math.SQRT2, leaky_relu: Math.sqrt(2 / (1 + a * a)), linear: 1, tanh: 5 / 3 }[
+    nonlinearity
+  ];
   return gain / Math.sqrt(mode === 'fan_in' ? fanIn : fanOut);
 }
 
 function fans(op: string, shape: Shape): { readonly fanIn: number; readonly fanOut: number } {
   if (shape.length < 2) {
-    throw new ShapeError(op, `[${shape.join(',')}] has no fan-in and fan-out: use uniformInit or normalInit`, [shape]);
+    throw new ShapeError(
+      op,
+      `[${shape.join(',')}] has no fan-in and fan-out: use uniformInit or normalInit`,
+      [shape],
+    );
   }
   const kernel = shape.slice(2).reduce((n, d) => n * d, 1);
   return { fanIn: shape[1]! * kernel, fanOut: shape[0]! * kernel };

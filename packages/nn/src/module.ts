@@ -2,7 +2,7 @@
  * Parameters and modules. A module's fields are `Param`s, `Module`s or arrays of them; the path of the fields is the
  * state-dict key, so fields of layers that Hugging Face's Llama has carry its names (`q_proj`, `embed_tokens`, …).
  */
-import { type DType, sameShape, type Shape, type Tensor } from '@loretta-ts/core';
+import { type DType, type Shape, sameShape, type Tensor } from '@loretta-ts/core';
 import { StateDictError } from './errors';
 import { fromHost, type HostTensor } from './host';
 
@@ -97,7 +97,8 @@ export abstract class Module {
       ...(strict && missing.length > 0 ? [`missing ${list(missing)}`] : []),
       ...(strict && unexpected.length > 0 ? [`unexpected ${list(unexpected)}`] : []),
       ...misshapen.map(
-        ([name, p]) => `${name} is [${state.get(name)!.shape.join(',')}], not [${p.shape.join(',')}]`,
+        ([name, p]) =>
+          `${name} is [${state.get(name)!.shape.join(',')}], not [${p.shape.join(',')}]`,
       ),
     ];
     if (problems.length > 0) {
@@ -121,7 +122,8 @@ export abstract class Module {
 }
 
 function valueFor(source: Tensor | HostTensor, dtype: DType): Tensor {
-  if ('data' in source && typeof source.data !== 'function') return fromHost(source as HostTensor, { dtype });
+  if ('data' in source && typeof source.data !== 'function')
+    return fromHost(source as HostTensor, { dtype });
   const t = source as Tensor;
   return t.dtype === dtype ? t.reshape(...t.shape) : t.cast(dtype);
 }
@@ -132,9 +134,13 @@ function collect(value: unknown, path: string, visit: (path: string, param: Para
     for (const [name, field] of Object.entries(value)) {
       collect(field, path === '' ? name : `${path}.${name}`, visit);
     }
-  } else if (Array.isArray(value)) value.forEach((v, i) => collect(v, `${path}.${i}`, visit));
+  } else if (Array.isArray(value)) {
+    for (const [i, v] of value.entries()) collect(v, `${path}.${i}`, visit);
+  }
 }
 
 function list(names: readonly string[]): string {
-  return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
+  return names.length <= 5
+    ? names.join(', ')
+    : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }

@@ -1,2 +1,11 @@
-/** Modules, decoders, sampling, optimisers and safetensors on @loretta-ts/core. */
-export {};
+/** Files for `@loretta-ts/nn`: checkpoints, safetensors, and models in folders. Node only. */
+export {
+  loadCheckpoint,
+  loadSafetensors,
+  readCheckpointMetadata,
+  readSafetensorsHeader,
+  saveCheckpoint,
+  saveSafetensors,
+  writeFileAtomic,
+} from './node/files';
+export { loadHfFolder, loadHfTensors, loadLlama2c } from './node/models';

@@ -1,5 +1,6 @@
 import { show, TokenizerError } from './errors';
-import { field, integerField, requireObject, stringField } from './untrusted';
+import { field, integerField, type JsonObject, requireObject, stringField } from './untrusted';
+import { MAX_ID, type TokenTable } from './vocabulary';
 
 /** A token matched in the raw text before anything else, as Hugging Face's `added_tokens`. */
 export interface AddedToken {
@@ -87,8 +88,21 @@ function isSpace(text: string, at: number): boolean {
   return /\p{White_Space}/u.test(text[at]!);
 }
 
-/** The `added_tokens` of a tokenizer.json. Throws TokenizerError when malformed or unsupported. */
-export function parseAddedTokens(where: string, value: unknown, maxId: number): AddedToken[] {
+/**
+ * The `added_tokens` of a tokenizer.json; those that the model's vocabulary lacks are added to the table.
+ * Throws TokenizerError when malformed, unsupported or at odds with the vocabulary.
+ */
+export function readAddedTokens(where: string, root: JsonObject, table: TokenTable): AddedToken[] {
+  const added = parseAddedTokens(where, field(root, 'added_tokens'));
+  for (const { id, content } of added) {
+    if (table.id(content) === undefined) table.add(where, content, id);
+    if (table.id(content) === id) continue;
+    throw new TokenizerError('format', where, `added token ${show(content)} has two ids`);
+  }
+  return added;
+}
+
+function parseAddedTokens(where: string, value: unknown): AddedToken[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) {
     throw new TokenizerError('format', where, `added_tokens must be an array, got ${show(value)}`);
@@ -110,7 +124,7 @@ export function parseAddedTokens(where: string, value: unknown, maxId: number): 
       throw new TokenizerError('format', where, `${name}: single_word is not supported`);
     }
     return {
-      id: integerField(where, object, 'id', 0, maxId),
+      id: integerField(where, object, 'id', 0, MAX_ID),
       content,
       special: field(object, 'special') === true,
       lstrip: field(object, 'lstrip') === true,
@@ -134,11 +148,18 @@ export function addedTokensToJson(tokens: readonly AddedToken[]): AddedTokenJson
 
 /** One entry of `added_tokens` as it stands in a tokenizer.json. */
 export interface AddedTokenJson {
+  /** Id of the token. */
   readonly id: number;
+  /** The token as it stands in the text. */
   readonly content: string;
+  /** Match only whole words; not supported, always false. */
   readonly single_word: boolean;
+  /** Also swallow white space to the left. */
   readonly lstrip: boolean;
+  /** Also swallow white space to the right. */
   readonly rstrip: boolean;
+  /** Match in the normalised text; always false. */
   readonly normalized: boolean;
+  /** Matched only on request, and can be skipped when decoding. */
   readonly special: boolean;
 }

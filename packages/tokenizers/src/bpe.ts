@@ -1,7 +1,7 @@
 import { type AddedToken, AddedTokenMatcher } from './addedTokens';
-import { byteAlphabet } from './byteAlphabet';
 import { type BpeJson, bpeToJson, byteLevelFromJson } from './bpeJson';
 import { learnMerges } from './bpeTrain';
+import { byteAlphabet } from './byteAlphabet';
 import { wellFormed } from './codePoints';
 import { requireInteger, show, TokenizerError } from './errors';
 import { applyMerges, MergeTable } from './merges';

@@ -1,42 +1,45 @@
-import {
-  type AddedToken,
-  type AddedTokenJson,
-  addedTokensToJson,
-  parseAddedTokens,
-} from './addedTokens';
+import { type AddedToken, readAddedTokens } from './addedTokens';
 import { show, TokenizerError } from './errors';
+import { type TokenizerJson, tokenizerJson } from './tokenizerJson';
 import { field, type JsonObject, requireObject, requireType } from './untrusted';
-import { MAX_ID, TokenTable } from './vocabulary';
+import { TokenTable } from './vocabulary';
 
 /** A byte-level BPE tokenizer in Hugging Face's tokenizer.json form. */
-export interface BpeJson {
-  readonly version: '1.0';
-  readonly truncation: null;
-  readonly padding: null;
-  readonly added_tokens: readonly AddedTokenJson[];
-  readonly normalizer: null;
-  readonly pre_tokenizer: ByteLevelJson;
-  readonly post_processor: null;
-  readonly decoder: ByteLevelJson;
-  readonly model: {
-    readonly type: 'BPE';
-    readonly dropout: null;
-    readonly unk_token: null;
-    readonly continuing_subword_prefix: null;
-    readonly end_of_word_suffix: null;
-    readonly fuse_unk: false;
-    readonly byte_fallback: false;
-    readonly ignore_merges: boolean;
-    readonly vocab: Readonly<Record<string, number>>;
-    readonly merges: readonly (readonly [string, string])[];
-  };
+export type BpeJson = TokenizerJson<BpeModelJson, null, ByteLevelJson, ByteLevelJson>;
+
+/** The model of a BPE tokenizer.json. */
+export interface BpeModelJson {
+  /** Name of the model. */
+  readonly type: 'BPE';
+  /** Never drops merges. */
+  readonly dropout: null;
+  /** Byte-level BPE knows every byte. */
+  readonly unk_token: null;
+  /** Pieces carry no mark. */
+  readonly continuing_subword_prefix: null;
+  /** Words carry no mark. */
+  readonly end_of_word_suffix: null;
+  /** Of no effect without an unknown token. */
+  readonly fuse_unk: false;
+  /** Bytes are characters of the byte alphabet, not `<0xNN>`. */
+  readonly byte_fallback: false;
+  /** Take a piece that is a token as a whole. */
+  readonly ignore_merges: boolean;
+  /** Tokens and ids. */
+  readonly vocab: Readonly<Record<string, number>>;
+  /** Token pairs by rank. */
+  readonly merges: readonly (readonly [string, string])[];
 }
 
 /** The ByteLevel component of a tokenizer.json. */
 export interface ByteLevelJson {
+  /** Name of the component. */
   readonly type: 'ByteLevel';
+  /** Put a space before text that does not begin with one. */
   readonly add_prefix_space: boolean;
+  /** Of no effect on ids. */
   readonly trim_offsets: boolean;
+  /** Cut by GPT-2's pattern. */
   readonly use_regex: boolean;
 }
 
@@ -65,12 +68,7 @@ export function readBpeModel(where: string, json: unknown): BpeModel {
     throw new TokenizerError('format', where, `model.${name} ${show(value)} is not supported`);
   }
   const table = TokenTable.fromJson(where, field(model, 'vocab'));
-  const added = parseAddedTokens(where, field(root, 'added_tokens'), MAX_ID);
-  for (const { id, content } of added) {
-    if (table.id(content) === undefined) table.add(where, content, id);
-    if (table.id(content) === id) continue;
-    throw new TokenizerError('format', where, `added token ${show(content)} has two ids`);
-  }
+  const added = readAddedTokens(where, root, table);
   const merges = parseMerges(where, field(model, 'merges'));
   const ignoreMerges = field(model, 'ignore_merges') === true;
   return { table, merges, added, ignoreMerges, model, root };
@@ -131,14 +129,10 @@ export function bpeToJson(parts: {
   readonly ignoreMerges: boolean;
 }): BpeJson {
   const byteLevel = { type: 'ByteLevel', trim_offsets: true, use_regex: true } as const;
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: addedTokensToJson(parts.added),
+  return tokenizerJson({
+    added: parts.added,
     normalizer: null,
-    pre_tokenizer: { ...byteLevel, add_prefix_space: parts.addPrefixSpace },
-    post_processor: null,
+    preTokenizer: { ...byteLevel, add_prefix_space: parts.addPrefixSpace },
     decoder: { ...byteLevel, add_prefix_space: true },
     model: {
       type: 'BPE',
@@ -152,5 +146,5 @@ export function bpeToJson(parts: {
       vocab: parts.table.toJson(),
       merges: parts.merges,
     },
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import { requireIds } from './errors';
+import { requireIds, show, TokenizerError } from './errors';
 import type { Tokenizer } from './tokenizer';
 
 /** One token per byte: 256 ids, id = byte. Lossless. */
@@ -6,8 +6,12 @@ export class ByteTokenizer implements Tokenizer<Uint8Array> {
   /** Always 256. */
   readonly vocabSize = 256;
 
-  /** Ids of the bytes, `[n]`. */
+  /** Ids of the bytes, `[n]`. Throws TokenizerError for anything but a Uint8Array. */
   encode(bytes: Uint8Array): Int32Array {
+    if (!(bytes instanceof Uint8Array)) {
+      const what = `expected a Uint8Array, got ${show(bytes)}: use encodeText for text`;
+      throw new TokenizerError('input', 'ByteTokenizer.encode', what);
+    }
     return Int32Array.from(bytes);
   }
 

@@ -2,13 +2,17 @@ import { requireInteger, requireNumber, TokenizerError } from './errors';
 
 /** Size of an image: `height` rows of `width` pixels of `channels` values (1 grey, 2 grey+alpha, 3 RGB, 4 RGBA). */
 export interface ImageShape {
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
+  /** Values per pixel, 1…4. */
   readonly channels: number;
 }
 
 /** An 8-bit image, `data` `[height, width, channels]` row-major. */
 export interface Image extends ImageShape {
+  /** `[height, width, channels]`. */
   readonly data: Uint8Array;
 }
 

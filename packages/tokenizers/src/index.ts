@@ -10,7 +10,7 @@ export {
   type DecodeOptions,
   type EncodeOptions,
 } from './bpe';
-export type { BpeJson, ByteLevelJson } from './bpeJson';
+export type { BpeJson, BpeModelJson, ByteLevelJson } from './bpeJson';
 export { ByteFallbackBpe } from './byteFallback';
 export { ByteTokenizer } from './bytes';
 export { TokenizerError, type TokenizerErrorKind } from './errors';
@@ -25,14 +25,23 @@ export { PatchTokenizer, type PatchTokenizerConfig } from './patches';
 export { PixelTokenizer, type PixelTokenizerConfig } from './pixels';
 export { type DecodePngOptions, decodePng, encodePng } from './png';
 export type { FixedLengthTokenizer, Tokenizer } from './tokenizer';
+export type { ComponentJson, TokenizerJson } from './tokenizerJson';
 export { type VocodeOptions, vocode } from './vocoder';
 export { decodeWav, encodeWav } from './wav';
 export { fitDuration, resample, type Wave } from './wave';
 export {
+  type BertNormalizerJson,
+  type WordPieceDecoderJson,
   type WordPieceJson,
+  type WordPieceModelJson,
   type WordPieceOptions,
   type WordPiecePair,
   WordPieceTokenizer,
 } from './wordPiece';
-export { WordTokenizer, type WordTokenizerJson, type WordTrainOptions } from './words';
 export type { WordSplit } from './wordSplit';
+export {
+  type WordLevelModelJson,
+  WordTokenizer,
+  type WordTokenizerJson,
+  type WordTrainOptions,
+} from './words';

@@ -200,7 +200,7 @@ interface Neighbours {
 }
 
 /** Above this many centroids the tables would outgrow their use. */
-const MAX_NEIGHBOUR_TABLE = 2048;
+const MAX_NEIGHBOUR_TABLE = 512;
 
 function neighbours(centroids: Float32Array, dim: number): Neighbours {
   const k = centroids.length / dim;

@@ -4,8 +4,11 @@ import { requireWave, type Wave } from './wave';
 
 /** Frames of mel-frequency cepstral coefficients, `data` `[frames, coefficients]` row-major. */
 export interface MfccFrames {
+  /** Number of frames. */
   readonly frames: number;
+  /** Coefficients per frame. */
   readonly coefficients: number;
+  /** `[frames, coefficients]`. */
   readonly data: Float32Array;
 }
 

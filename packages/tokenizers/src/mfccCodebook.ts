@@ -20,9 +20,13 @@ export interface MfccCodebookOptions {
 
 /** What {@link MfccCodebook.toJSON} writes. */
 export interface MfccCodebookJson {
+  /** Says what this is. */
   readonly type: 'MfccCodebook';
+  /** Frames of every recording. */
   readonly frames: number;
+  /** Coefficients per frame. */
   readonly coefficients: number;
+  /** Number of codes. */
   readonly codes: number;
   /** Standard deviation of each coefficient in training, `[coefficients]`. */
   readonly scale: readonly number[];

@@ -17,10 +17,15 @@ export interface MfccValueConfig {
 
 /** What {@link MfccValueTokenizer.toJSON} writes. */
 export interface MfccValueJson {
+  /** Says what this is. */
   readonly type: 'MfccValueTokenizer';
+  /** Frames per value. */
   readonly frames: number;
+  /** Coefficients per frame. */
   readonly coefficients: number;
+  /** Value that maps to 0, `[coefficients]`. */
   readonly low: readonly number[];
+  /** Value that maps to 1, `[coefficients]`. */
   readonly high: readonly number[];
 }
 

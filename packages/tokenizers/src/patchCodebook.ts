@@ -21,11 +21,17 @@ export interface PatchCodebookOptions {
 
 /** What {@link PatchCodebook.toJSON} writes. */
 export interface PatchCodebookJson {
+  /** Says what this is. */
   readonly type: 'PatchCodebook';
+  /** Width of the images. */
   readonly width: number;
+  /** Height of the images. */
   readonly height: number;
+  /** Values per pixel. */
   readonly channels: number;
+  /** Side of a patch. */
   readonly patch: number;
+  /** Number of codes. */
   readonly codes: number;
   /** `[codes, patch² · channels]`, bytes. */
   readonly centroids: readonly number[];

@@ -6,7 +6,9 @@ import type { FixedLengthTokenizer } from './tokenizer';
 
 /** Image shape, patch side (a divisor of width and height) and number of levels (2…256). */
 export interface PatchTokenizerConfig extends ImageShape {
+  /** Side of a patch; a divisor of width and height. */
   readonly patch: number;
+  /** Number of levels, 2…256. */
   readonly levels: number;
 }
 

@@ -5,6 +5,7 @@ import type { FixedLengthTokenizer } from './tokenizer';
 
 /** Image shape and number of grey levels (2…256) of a pixel tokenizer. */
 export interface PixelTokenizerConfig extends ImageShape {
+  /** Number of levels, 2…256. */
   readonly levels: number;
 }
 

@@ -4,6 +4,7 @@ import { requireInteger, requireNumber, TokenizerError } from './errors';
 export interface Wave {
   /** Samples per second. */
   readonly sampleRate: number;
+  /** `[n]`, in [-1, 1]. */
   readonly samples: Float32Array;
 }
 

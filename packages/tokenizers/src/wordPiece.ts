@@ -1,17 +1,12 @@
-import {
-  type AddedToken,
-  type AddedTokenJson,
-  AddedTokenMatcher,
-  addedTokensToJson,
-  parseAddedTokens,
-} from './addedTokens';
+import { type AddedToken, AddedTokenMatcher, readAddedTokens } from './addedTokens';
 import { BertNormalizer, type BertNormalizerOptions } from './bertNormalizer';
 import type { DecodeOptions } from './bpe';
 import { wellFormed } from './codePoints';
 import { show, TokenizerError } from './errors';
 import type { Tokenizer } from './tokenizer';
+import { type ComponentJson, type TokenizerJson, tokenizerJson } from './tokenizerJson';
 import { field, integerField, requireObject, requireType, stringField } from './untrusted';
-import { MAX_ID, requireToken, TokenTable } from './vocabulary';
+import { requireToken, TokenTable } from './vocabulary';
 
 /** How a vocab.txt is to be used. */
 export interface WordPieceOptions {
@@ -30,28 +25,49 @@ export interface WordPiecePair {
 }
 
 /** A WordPiece tokenizer in Hugging Face's tokenizer.json form. */
-export interface WordPieceJson {
-  readonly version: '1.0';
-  readonly truncation: null;
-  readonly padding: null;
-  readonly added_tokens: readonly AddedTokenJson[];
-  readonly normalizer: {
-    readonly type: 'BertNormalizer';
-    readonly clean_text: true;
-    readonly handle_chinese_chars: boolean;
-    readonly strip_accents: boolean;
-    readonly lowercase: boolean;
-  };
-  readonly pre_tokenizer: { readonly type: 'BertPreTokenizer' };
-  readonly post_processor: null;
-  readonly decoder: { readonly type: 'WordPiece'; readonly prefix: '##'; readonly cleanup: true };
-  readonly model: {
-    readonly type: 'WordPiece';
-    readonly unk_token: string;
-    readonly continuing_subword_prefix: '##';
-    readonly max_input_chars_per_word: number;
-    readonly vocab: Readonly<Record<string, number>>;
-  };
+export type WordPieceJson = TokenizerJson<
+  WordPieceModelJson,
+  BertNormalizerJson,
+  ComponentJson<'BertPreTokenizer'>,
+  WordPieceDecoderJson
+>;
+
+/** The model of a WordPiece tokenizer.json. */
+export interface WordPieceModelJson {
+  /** Name of the model. */
+  readonly type: 'WordPiece';
+  /** Token of words that cannot be covered. */
+  readonly unk_token: string;
+  /** Mark of pieces that do not begin a word. */
+  readonly continuing_subword_prefix: '##';
+  /** Longer words are unknown. */
+  readonly max_input_chars_per_word: number;
+  /** Tokens and ids. */
+  readonly vocab: Readonly<Record<string, number>>;
+}
+
+/** The normaliser of a BERT tokenizer.json. */
+export interface BertNormalizerJson {
+  /** Name of the component. */
+  readonly type: 'BertNormalizer';
+  /** Drop control characters, make white space plain. */
+  readonly clean_text: true;
+  /** Put spaces around Chinese characters. */
+  readonly handle_chinese_chars: boolean;
+  /** Remove accents. */
+  readonly strip_accents: boolean;
+  /** Lower-case. */
+  readonly lowercase: boolean;
+}
+
+/** The decoder of a WordPiece tokenizer.json. */
+export interface WordPieceDecoderJson {
+  /** Name of the component. */
+  readonly type: 'WordPiece';
+  /** Mark of pieces that do not begin a word. */
+  readonly prefix: '##';
+  /** No space before punctuation and contractions. */
+  readonly cleanup: true;
 }
 
 interface WordPieceParts {
@@ -124,12 +140,7 @@ export class WordPieceTokenizer implements Tokenizer<string> {
     const pre = requireObject(where, 'pre_tokenizer', field(root, 'pre_tokenizer'));
     requireType(where, pre, 'BertPreTokenizer');
     const table = TokenTable.fromJson(where, field(model, 'vocab'));
-    const added = parseAddedTokens(where, field(root, 'added_tokens'), MAX_ID);
-    for (const { id, content } of added) {
-      if (table.id(content) === undefined) table.add(where, content, id);
-      if (table.id(content) === id) continue;
-      throw new TokenizerError('format', where, `added token ${show(content)} has two ids`);
-    }
+    const added = readAddedTokens(where, root, table);
     const lowercase = field(normalizer, 'lowercase') === true;
     return new WordPieceTokenizer(where, {
       table,
@@ -192,11 +203,8 @@ export class WordPieceTokenizer implements Tokenizer<string> {
   /** The tokenizer.json, read back by {@link WordPieceTokenizer.fromJSON}. */
   toJSON(): WordPieceJson {
     const { table, added, unknown, longestWord, normalizer } = this.#parts;
-    return {
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: addedTokensToJson(added),
+    return tokenizerJson({
+      added,
       normalizer: {
         type: 'BertNormalizer',
         clean_text: true,
@@ -204,8 +212,7 @@ export class WordPieceTokenizer implements Tokenizer<string> {
         strip_accents: normalizer.stripAccents,
         lowercase: normalizer.lowercase,
       },
-      pre_tokenizer: { type: 'BertPreTokenizer' },
-      post_processor: null,
+      preTokenizer: { type: 'BertPreTokenizer' },
       decoder: { type: 'WordPiece', prefix: CONTINUING, cleanup: true },
       model: {
         type: 'WordPiece',
@@ -214,7 +221,7 @@ export class WordPieceTokenizer implements Tokenizer<string> {
         max_input_chars_per_word: longestWord,
         vocab: table.toJson(),
       },
-    };
+    });
   }
 
   #encodeWord(word: string): number[] {

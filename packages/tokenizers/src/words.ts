@@ -1,13 +1,8 @@
-import {
-  type AddedToken,
-  type AddedTokenJson,
-  AddedTokenMatcher,
-  addedTokensToJson,
-  parseAddedTokens,
-} from './addedTokens';
+import { type AddedToken, AddedTokenMatcher, readAddedTokens } from './addedTokens';
 import { wellFormed } from './codePoints';
 import { requireInteger, show, TokenizerError } from './errors';
 import type { Tokenizer } from './tokenizer';
+import { type ComponentJson, type TokenizerJson, tokenizerJson } from './tokenizerJson';
 import { field, requireObject, requireType, stringField } from './untrusted';
 import { MAX_ID, requireToken, TokenTable } from './vocabulary';
 import { type WordSplit, WordSplitter } from './wordSplit';
@@ -29,20 +24,21 @@ export interface WordTrainOptions {
 }
 
 /** A word-level tokenizer in Hugging Face's tokenizer.json form. */
-export interface WordTokenizerJson {
-  readonly version: '1.0';
-  readonly truncation: null;
-  readonly padding: null;
-  readonly added_tokens: readonly AddedTokenJson[];
-  readonly normalizer: { readonly type: 'Lowercase' } | null;
-  readonly pre_tokenizer: { readonly type: 'WhitespaceSplit' | 'Whitespace' };
-  readonly post_processor: null;
-  readonly decoder: null;
-  readonly model: {
-    readonly type: 'WordLevel';
-    readonly vocab: Readonly<Record<string, number>>;
-    readonly unk_token: string;
-  };
+export type WordTokenizerJson = TokenizerJson<
+  WordLevelModelJson,
+  ComponentJson<'Lowercase'> | null,
+  ComponentJson<'WhitespaceSplit' | 'Whitespace'>,
+  null
+>;
+
+/** The model of a word-level tokenizer.json. */
+export interface WordLevelModelJson {
+  /** Name of the model. */
+  readonly type: 'WordLevel';
+  /** Words and ids. */
+  readonly vocab: Readonly<Record<string, number>>;
+  /** Token of unknown words. */
+  readonly unk_token: string;
 }
 
 interface WordParts {
@@ -120,12 +116,7 @@ export class WordTokenizer implements Tokenizer<string> {
     const model = requireObject(where, 'model', field(root, 'model'));
     requireType(where, model, 'WordLevel');
     const table = TokenTable.fromJson(where, field(model, 'vocab'));
-    const added = parseAddedTokens(where, field(root, 'added_tokens'), MAX_ID);
-    for (const { id, content } of added) {
-      if (table.id(content) === undefined) table.add(where, content, id);
-      if (table.id(content) === id) continue;
-      throw new TokenizerError('format', where, `added token ${show(content)} has two ids`);
-    }
+    const added = readAddedTokens(where, root, table);
     const normalizer = field(root, 'normalizer') ?? null;
     if (normalizer !== null) {
       requireType(where, requireObject(where, 'normalizer', normalizer), 'Lowercase');
@@ -180,16 +171,12 @@ export class WordTokenizer implements Tokenizer<string> {
   /** The tokenizer.json, read back by {@link WordTokenizer.fromJSON}. */
   toJSON(): WordTokenizerJson {
     const { table, added, unknown, split, lowercase } = this.#parts;
-    return {
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: addedTokensToJson(added),
-      normalizer: lowercase ? { type: 'Lowercase' } : null,
-      pre_tokenizer: { type: PRE_TOKENIZERS[split] },
-      post_processor: null,
+    return tokenizerJson({
+      added,
+      normalizer: lowercase ? ({ type: 'Lowercase' } as const) : null,
+      preTokenizer: { type: PRE_TOKENIZERS[split] },
       decoder: null,
       model: { type: 'WordLevel', vocab: table.toJson(), unk_token: unknown },
-    };
+    });
   }
 }

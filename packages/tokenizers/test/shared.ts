@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 /** The folder of golden values beside the repository; a clone without it runs all other tests. */
 const ROOT = new URL('../../../../shared/', import.meta.url);
 
-export function sharedPath(path: string): string {
+function sharedPath(path: string): string {
   return fileURLToPath(new URL(path, ROOT));
 }
 

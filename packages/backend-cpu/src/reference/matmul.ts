@@ -12,7 +12,8 @@ const tile = 4;
 
 /**
  * Packs `count` vectors of length k, four to a panel: element p of vector v of panel q stands at
- * `(q * k + p) * 4 + v`. The last panel is filled with zeros.
+ * `(q * k + p) * 4 + v`. What the last panel has beyond `count` is
+ * never stored.
  */
 function pack(
   panels: Float64Array,
@@ -23,7 +24,6 @@ function pack(
   vectorStride: number,
   elementStride: number,
 ): void {
-  panels.fill(0);
   for (let v = 0; v < count; v++) {
     let to = (v - (v % tile)) * k + (v % tile);
     let at = offset + v * vectorStride;

@@ -84,6 +84,9 @@ export interface Layout {
   readonly strides: readonly number[];
 }
 
+/** From here on one block copy beats a loop. */
+const longRow = 64;
+
 /** Copies `shape` elements from one layout to another. */
 export function copyStrided(
   shape: Shape,
@@ -94,9 +97,14 @@ export function copyStrided(
 ): void {
   const walk = coalesce(shape, [toLayout.strides, fromLayout.strides]);
   const [st, sf] = innerStrides(walk) as [number, number];
+  const whole = st === 1 && sf === 1 && walk.shape[walk.shape.length - 1]! >= longRow;
   eachRow(walk, [toLayout.offset, fromLayout.offset], (n, at) => {
     let t = at[0]!;
     let f = at[1]!;
+    if (whole) {
+      to.set(from.subarray(f, f + n), t);
+      return;
+    }
     for (let i = 0; i < n; i++) {
       to[t] = from[f]!;
       t += st;

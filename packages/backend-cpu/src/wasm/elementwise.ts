@@ -1,13 +1,21 @@
-/** Elementwise f32 ops: SIMD over rows, any broadcasting by a walk over the outer axes. */
+/** Elementwise ops, f32 and some of i32: SIMD over rows, any broadcasting by a walk over the outer axes. */
 import type { Kernels, Shape, View } from '@loretta-ts/core';
+import { broadcastAxes, eachBlock } from './broadcast';
 import type { WasmKernels } from './kernels.generated';
-import { at, atBytes, equalShapes, isF32, type PlainKernel, type SomeKernels } from './view';
+import { at, type PlainKernel, type SomeKernels } from './view';
 
-/** Order of the codes in `assembly/elementwise.ts`. */
-const binaryNames = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum'] as const;
-const compareNames = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const;
-/** The comparison with its sides exchanged. */
-const mirrored = [0, 1, 4, 5, 2, 3] as const;
+/** Codes of `binary` in `assembly/elementwise.ts`: for f32 and i32, -1 for none. */
+const binaryCodes = {
+  add: [0, 6],
+  sub: [1, 7],
+  mul: [2, 8],
+  div: [3, -1],
+  maximum: [4, 9],
+  minimum: [5, 10],
+} as const;
+const remainderOfPower = 11;
+
+/** Order of the codes of `unary`. */
 const unaryNames = [
   'neg',
   'abs',
@@ -25,16 +33,20 @@ const unaryNames = [
   'floor',
   'ceil',
   'round',
+  'sign',
 ] as const;
 
-export function elementwiseKernels(wasm: WasmKernels, reference: Kernels): SomeKernels {
+/** `memory` is looked at anew in each call. */
+export function elementwiseKernels(
+  wasm: WasmKernels,
+  memory: WebAssembly.Memory,
+  reference: Kernels,
+): SomeKernels {
   const kernels: SomeKernels = {};
-  binaryNames.forEach((name, op) => {
-    kernels[name] = binaryKernel(wasm, op, reference[name]);
-  });
-  compareNames.forEach((name, op) => {
-    kernels[name] = compareKernel(wasm, op, reference[name]);
-  });
+  for (const [name, [float, integer]] of Object.entries(binaryCodes)) {
+    const key = name as keyof typeof binaryCodes;
+    kernels[key] = binaryKernel(wasm, float, integer, reference[key]);
+  }
   unaryNames.forEach((name, op) => {
     const slow = reference[name];
     kernels[name] = (ins, outs, attrs) => {
@@ -43,26 +55,25 @@ export function elementwiseKernels(wasm: WasmKernels, reference: Kernels): SomeK
       else slow(ins, outs, attrs);
     };
   });
-  const slowWhere = reference.where;
-  kernels.where = (ins, outs, attrs) => {
-    const [cond, a, b] = ins as readonly [View, View, View];
+  kernels.remainder = (ins, outs, attrs) => {
+    const [a, b] = ins as readonly [View, View];
     const out = outs[0]!;
-    if ((out.dtype === 'f32' || out.dtype === 'i32') && cond.size === out.size) {
-      const oneA = a.size === 1;
-      const oneB = b.size === 1;
-      if ((oneA || a.size === out.size) && (oneB || b.size === out.size)) {
-        wasm.select32(out.size, atBytes(cond), at(a), oneA, at(b), oneB, at(out));
+    if (out.dtype === 'i32' && b.size === 1 && a.size === out.size) {
+      const divisor = new Int32Array(memory.buffer, at(b), 1)[0]!;
+      if (divisor > 0 && (divisor & (divisor - 1)) === 0) {
+        wasm.binary(remainderOfPower, 1, out.size, at(a), 0, false, at(b), 0, true, at(out));
         return;
       }
     }
-    slowWhere(ins, outs, attrs);
+    reference.remainder(ins, outs, attrs);
   };
   return kernels;
 }
 
 function binaryKernel(
   wasm: WasmKernels,
-  op: number,
+  float: number,
+  integer: number,
   slow: PlainKernel,
 ): PlainKernel {
   return (ins, outs, attrs) => {
@@ -70,7 +81,8 @@ function binaryKernel(
     const b = ins[1]!;
     const out = outs[0]!;
     const n = out.size;
-    if (out.dtype !== 'f32') slow(ins, outs, attrs);
+    const op = out.dtype === 'f32' ? float : out.dtype === 'i32' ? integer : -1;
+    if (op < 0) slow(ins, outs, attrs);
     else if (n === 0) return;
     // Equal sizes mean equal shapes up to axes of size 1.
     else if (a.size === n && b.size === n) {
@@ -92,65 +104,16 @@ function isSuffix(tail: Shape, shape: Shape): boolean {
   return true;
 }
 
-/** Axes of the output, innermost first, merged where both operands run on; strides of 0 repeat. */
-function mergedAxes(a: Shape, b: Shape, out: Shape): { size: number; a: number; b: number }[] {
-  const axes: { size: number; a: number; b: number }[] = [];
-  let strideA = 1;
-  let strideB = 1;
-  for (let i = 1; i <= out.length; i++) {
-    const size = out[out.length - i]!;
-    const sizeA = a[a.length - i] ?? 1;
-    const sizeB = b[b.length - i] ?? 1;
-    if (size === 1) continue;
-    const stepA = sizeA === 1 ? 0 : strideA;
-    const stepB = sizeB === 1 ? 0 : strideB;
-    const last = axes[axes.length - 1];
-    if (last && stepA === last.a * last.size && stepB === last.b * last.size) last.size *= size;
-    else axes.push({ size, a: stepA, b: stepB });
-    strideA *= sizeA;
-    strideB *= sizeB;
-  }
-  return axes;
-}
-
 function broadcastBinary(wasm: WasmKernels, op: number, a: View, b: View, out: View): void {
-  const axes = mergedAxes(a.shape, b.shape, out.shape);
-  const inner = axes[0]!;
-  const row = axes[1] ?? { size: 1, a: 0, b: 0 };
-  const block = inner.size * row.size;
-  const index = new Int32Array(axes.length);
-  let pa = at(a);
-  let pb = at(b);
-  const end = at(out) + out.size * 4;
-  for (let po = at(out); po < end; po += block * 4) {
-    wasm.binary(op, row.size, inner.size, pa, row.a, inner.a === 0, pb, row.b, inner.b === 0, po);
-    for (let d = 2; d < axes.length; d++) {
-      const axis = axes[d]!;
-      pa += axis.a * 4;
-      pb += axis.b * 4;
-      index[d]!++;
-      if (index[d]! < axis.size) break;
-      index[d] = 0;
-      pa -= axis.a * axis.size * 4;
-      pb -= axis.b * axis.size * 4;
-    }
-  }
-}
-
-function compareKernel(
-  wasm: WasmKernels,
-  op: number,
-  slow: PlainKernel,
-): PlainKernel {
-  return (ins, outs, attrs) => {
-    const a = ins[0]!;
-    const b = ins[1]!;
-    const out = outs[0]!;
-    const n = out.size;
-    if (!isF32(ins)) slow(ins, outs, attrs);
-    else if (equalShapes(a, b)) wasm.compare(op, n, at(a), at(b), false, atBytes(out));
-    else if (b.size === 1) wasm.compare(op, n, at(a), at(b), true, atBytes(out));
-    else if (a.size === 1) wasm.compare(mirrored[op]!, n, at(b), at(a), true, atBytes(out));
-    else slow(ins, outs, attrs);
-  };
+  const axes = broadcastAxes([a.shape, b.shape], out.shape);
+  const [n, stepA, stepB] = [axes[0]!.size, axes[0]!.steps[0], axes[0]!.steps[1]];
+  const rows = axes[1]?.size ?? 1;
+  const rowA = axes[1]?.steps[0] ?? 0;
+  const rowB = axes[1]?.steps[1] ?? 0;
+  const [baseA, baseB, base] = [at(a), at(b), at(out)];
+  eachBlock(axes, 2, (from, to) => {
+    const pa = baseA + from[0]! * 4;
+    const pb = baseB + from[1]! * 4;
+    wasm.binary(op, rows, n, pa, rowA, stepA === 0, pb, rowB, stepB === 0, base + to * 4);
+  });
 }

@@ -2,12 +2,14 @@
 import type { Kernels } from '@loretta-ts/core';
 import { activationKernels, ropeKernels } from './activation';
 import { attentionKernels } from './attention';
+import { createKernels } from './create';
 import { elementwiseKernels } from './elementwise';
 import type { WasmKernels } from './kernels.generated';
 import { matmulKernels } from './matmul';
 import { moveKernels, tableKernels } from './move';
 import { reduceKernels } from './reduce';
 import { normKernels, softmaxKernels } from './rows';
+import { selectKernels } from './select';
 
 /** What the kernels work with. `scratch` is an address with 640 KiB for the fused kernels. */
 export interface Machine {
@@ -20,7 +22,9 @@ export interface Machine {
 export function wasmKernels({ wasm, memory, scratch }: Machine, reference: Kernels): Kernels {
   return {
     ...reference,
-    ...elementwiseKernels(wasm, reference),
+    ...elementwiseKernels(wasm, memory, reference),
+    ...selectKernels(wasm, reference),
+    ...createKernels(wasm, reference, scratch),
     ...matmulKernels(wasm, reference),
     ...reduceKernels(wasm, reference),
     ...moveKernels(wasm, reference),

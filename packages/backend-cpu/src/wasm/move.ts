@@ -79,8 +79,10 @@ export function moveKernels(wasm: WasmKernels, reference: Kernels): SomeKernels 
       const out = outs[0]!;
       const from = address(x);
       if (x.dtype === 'f32' && attrs.dtype === 'i32') wasm.f32ToI32(x.size, from, address(out));
-      else if (x.dtype === 'i32' && attrs.dtype === 'f32') wasm.i32ToF32(x.size, from, address(out));
-      else if (x.dtype === 'bool' && attrs.dtype === 'f32') wasm.boolToF32(x.size, from, address(out));
+      else if (x.dtype === 'i32' && attrs.dtype === 'f32')
+        wasm.i32ToF32(x.size, from, address(out));
+      else if (x.dtype === 'bool' && attrs.dtype === 'f32')
+        wasm.boolToF32(x.size, from, address(out));
       else reference.cast(ins, outs, attrs);
     },
   };
@@ -109,7 +111,8 @@ function move(
     } else if (inner.from === 4) {
       const bytes = inner.size * 4;
       wasm.copyRows(second?.size ?? 1, bytes, p, second?.from ?? bytes, q, second?.to ?? bytes);
-    } else if (inner.from === 0) wasm.fillRows32(second?.size ?? 1, inner.size, p, second?.from ?? 0, q);
+    } else if (inner.from === 0)
+      wasm.fillRows32(second?.size ?? 1, inner.size, p, second?.from ?? 0, q);
     else wasm.gatherStrided32(inner.size, p, inner.from, q);
   });
 }
@@ -202,7 +205,8 @@ export function tableKernels(
         );
       }
       const to = address(out);
-      if (to !== address(x)) wasm.copyRows(1, x.size * width, address(x), x.size * width, to, x.size * width);
+      if (to !== address(x))
+        wasm.copyRows(1, x.size * width, address(x), x.size * width, to, x.size * width);
       if (update.size === 0) return;
       let rows = 1;
       for (let i = 0; i < axis; i++) rows *= x.shape[i]!;

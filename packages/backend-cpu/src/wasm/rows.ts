@@ -77,7 +77,19 @@ export function normKernels(wasm: WasmKernels): SomeKernels {
       wasm.zero(n * 4, at(db!));
       const q = at(rstd!);
       const g = at(dy!);
-      wasm.layerNormGradRows(0, rows, n, at(x!), at(w!), at(mean!), q, g, at(dx!), at(dw!), at(db!));
+      wasm.layerNormGradRows(
+        0,
+        rows,
+        n,
+        at(x!),
+        at(w!),
+        at(mean!),
+        q,
+        g,
+        at(dx!),
+        at(dw!),
+        at(db!),
+      );
     },
     rmsNorm([x, w], [y, rstd], { eps }) {
       const n = w!.size;

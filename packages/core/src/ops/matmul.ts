@@ -1,6 +1,6 @@
 /** Matrix products and what is built on them. */
 import { apply1 } from '../apply';
-import { type Aval, broadcastShapes, showAval, sizeOf } from '../dtype';
+import { broadcastShapes, showAval, sizeOf } from '../dtype';
 import { DTypeError, ShapeError } from '../errors';
 import type { Op } from '../op';
 import { sameDType } from '../shape-rules';
@@ -69,7 +69,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   }
   if (a.rank === 1) {
     const row = matmul(reshape(a, [1, a.size]), b, { transB: transB && b.rank > 1 });
-    return b.rank === 1 ? row : reshape(row, [...row.shape.slice(0, -2), row.shape.at(-1)!]);
+    if (b.rank === 1) return reshape(row, []);
+    return reshape(row, [...row.shape.slice(0, -2), row.shape.at(-1)!]);
   }
   if (b.rank === 1) {
     const column = matmul(a, reshape(b, [b.size, 1]), { transA });
@@ -101,37 +102,66 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
   return bias === null ? y : add(y, bias);
 }
 
-/** Index letters of an Einstein sum, operand by operand. @throws ShapeError for a malformed equation */
-function parseEinsum(
-  equation: string,
-  ins: readonly Aval[],
-): { operands: string[]; output: string } {
-  const [left, right] = equation.replaceAll(' ', '').split('->');
-  const operands = (left ?? '').split(',');
-  const output = right ?? '';
+/** An Einstein sum with one letter for each axis: ellipses are spelled out. */
+interface Einsum {
+  readonly operands: readonly (readonly [x: Tensor, letters: string])[];
+  readonly output: string;
+}
+
+/** Stands for the i-th axis of an ellipsis, counted from its end. */
+const ellipsisAxis = (i: number): string => String.fromCharCode(0x2460 + i);
+
+/** Reads and checks an equation. @throws ShapeError for a malformed one, or sizes that differ */
+function parseEinsum(equation: string, xs: readonly Tensor[]): Einsum {
   const bad = (what: string): never => {
     throw new ShapeError(
       'einsum',
-      `'${equation}' with ${ins.map(showAval).join(', ')}: ${what}`,
-      ins.map((x) => x.shape),
+      `'${equation}' with ${xs.map(showAval).join(', ')}: ${what}`,
+      xs.map((x) => x.shape),
     );
   };
-  if (right === undefined || !/^[a-zA-Z]*$/.test(output)) bad("write it as 'ij,jk->ik'");
-  if (operands.length !== ins.length) bad(`names ${operands.length} operands, got ${ins.length}`);
+  const [left = '', right, ...more] = equation.replaceAll(' ', '').split('->');
+  const terms = left.split(',');
+  const wellFormed = [...terms, right ?? ''].every((t) => /^[a-zA-Z]*(\.{3})?[a-zA-Z]*$/.test(t));
+  if (right === undefined || more.length > 0 || !wellFormed) bad("write it as 'ij,jk->ik'");
+  if (terms.length !== xs.length) bad(`names ${terms.length} operands, got ${xs.length}`);
+  let widest = 0;
+  const spelled = terms.map((term, o) => {
+    const rest = xs[o]!.rank - term.replace('...', '').length;
+    if (rest < 0 || (rest > 0 && !term.includes('...')))
+      bad(`operand ${o} has ${xs[o]!.rank} axes, '${term}' names ${xs[o]!.rank - rest}`);
+    widest = Math.max(widest, rest);
+    return term.replace('...', axesOfEllipsis(rest));
+  });
   const sizes = new Map<string, number>();
-  operands.forEach((letters, o) => {
-    if (!/^[a-zA-Z]*$/.test(letters)) bad("write it as 'ij,jk->ik'");
-    if (letters.length !== ins[o]!.shape.length)
-      bad(`operand ${o} has ${ins[o]!.shape.length} axes, '${letters}' names ${letters.length}`);
+  const isEllipsis = (c: string): boolean => c >= ellipsisAxis(0);
+  spelled.forEach((letters, o) => {
     [...letters].forEach((c, i) => {
-      const d = ins[o]!.shape[i]!;
-      if ((sizes.get(c) ?? d) !== d) bad(`index ${c} is ${sizes.get(c)} and ${d}`);
-      sizes.set(c, d);
+      const d = xs[o]!.shape[i]!;
+      const known = sizes.get(c) ?? d;
+      if (known !== d && !(isEllipsis(c) && (known === 1 || d === 1)))
+        bad(`index ${isEllipsis(c) ? '...' : c} is ${known} and ${d}`);
+      sizes.set(c, known === 1 ? d : known);
     });
   });
+  const output = right!.replace('...', axesOfEllipsis(widest));
   if (new Set(output).size !== output.length) bad('an output index repeats');
   for (const c of output) if (!sizes.has(c)) bad(`output index ${c} is in no operand`);
+  // an axis of size 1 that broadcasts is left out: the others carry it
+  const operands = spelled.map((letters, o) => {
+    const x = xs[o]!;
+    const kept = [...letters].flatMap((c, i) => (x.shape[i] === sizes.get(c) ? [i] : []));
+    const squeezed = reshape(
+      x,
+      kept.map((i) => x.shape[i]!),
+    );
+    return [squeezed, kept.map((i) => letters[i]).join('')] as const;
+  });
   return { operands, output };
+}
+
+function axesOfEllipsis(n: number): string {
+  return Array.from({ length: n }, (_, i) => ellipsisAxis(n - 1 - i)).join('');
 }
 
 /** Repeated letters become their diagonal: `ii -> i`. */
@@ -195,12 +225,13 @@ function contract(
 }
 
 /**
- * Einstein summation over explicit equations (`'bqd,bkd->bqk'`), contracted from left to right as matrix products.
+ * Einstein summation over explicit equations (`'bqd,bkd->bqk'`), contracted from left to right as matrix products. Axes
+ * under `...` broadcast, and are summed where the output has no `...`.
  * @throws ShapeError for a malformed equation or sizes that differ
  */
 export function einsum(equation: string, ...xs: readonly Tensor[]): Tensor {
   const { operands, output } = parseEinsum(equation, xs);
-  const terms = xs.map((x, i) => diagonals(x, operands[i]!));
+  const terms = operands.map(([x, letters]) => diagonals(x, letters));
   let [result, letters] = terms[0]!;
   for (let i = 1; i < terms.length; i++) {
     const later = terms.slice(i + 1).map(([, l]) => l);

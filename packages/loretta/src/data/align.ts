@@ -164,7 +164,10 @@ function sharePools(
         const share =
           needed <= pool.length
             ? count
-            : Math.max(1, Math.min(Math.round((pool.length * count) / needed), pool.length - from - left));
+            : Math.max(
+                1,
+                Math.min(Math.round((pool.length * count) / needed), pool.length - from - left),
+              );
         if (share < 1 || from + share > pool.length) {
           throw new DataError(
             'class',
@@ -283,7 +286,9 @@ function oracle(pairs: readonly PairSet[], a: string, b: string, classes: number
     for (const pair of pairs) {
       const side = pair.modalities.indexOf(name);
       if (side < 0) continue;
-      pair.labels.forEach((label, n) => samples.set(pair.index[2 * n + side]!, label));
+      pair.labels.forEach((label, n) => {
+        samples.set(pair.index[2 * n + side]!, label);
+      });
     }
     if (samples.size === 0) throw new DataError('config', 'oraclePairs', `no modality ${name}`);
     const ids = Int32Array.from(samples.keys());

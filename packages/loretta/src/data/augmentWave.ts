@@ -10,8 +10,10 @@ export interface WaveVariation {
   /** Seconds of silence before and after. */
   readonly lead: number;
   readonly tail: number;
-  /** Amplitude of the added uniform noise; the silence gets it too. */
+  /** Amplitude of the added noise; the silence gets it too. */
   readonly noise: number;
+  /** Where in the noise to start. */
+  readonly noiseStart: number;
 }
 
 const TAPS_PER_SIDE = 24;
@@ -42,15 +44,15 @@ export function lowPass(wave: Wave, sampleRate: number): Wave {
 
 /**
  * The variation of a band-limited wave at `sampleRate`, by cubic interpolation (Catmull–Rom).
- * @param uniform Gives numbers in [0, 1) for the noise.
+ * @param noise Noise in [-1, 1], read round from `noiseStart`; at least one value.
  */
 export function vary(
   wave: Wave,
   sampleRate: number,
   variation: WaveVariation,
-  uniform: () => number,
+  noise: Float32Array,
 ): Wave {
-  const { rate, gain, noise } = variation;
+  const { rate, gain, noiseStart } = variation;
   const step = (wave.sampleRate / sampleRate) * rate;
   const lead = Math.round(variation.lead * sampleRate);
   const tail = Math.round(variation.tail * sampleRate);
@@ -68,7 +70,7 @@ export function vary(
     samples[lead + n] = gain * (b + f * (slope + f * (curve + f * twist)));
   }
   for (let n = 0; n < samples.length; n++) {
-    const value = samples[n]! + noise * (2 * uniform() - 1);
+    const value = samples[n]! + variation.noise * noise[(noiseStart + n) % noise.length]!;
     samples[n] = Math.min(1, Math.max(-1, value));
   }
   return { sampleRate, samples };

@@ -3,6 +3,7 @@ import {
   fitDuration,
   type Image,
   MfccCodebook,
+  type MfccFrames,
   type MfccOptions,
   MfccValueTokenizer,
   MuLawTokenizer,
@@ -41,6 +42,8 @@ const CODEBOOK_MFCC: MfccOptions = {};
 /** MFCC of the paper's script: 50 ms window, 25 ms hop, 12 coefficients and the energy; 39 frames a second. */
 const PAPER_MFCC: MfccOptions = { window: 0.05, hop: 0.025, coefficients: 13, energy: true };
 const PAPER_FRAMES = 39;
+/** Frames that train a codebook. */
+const CODEBOOK_FRAMES = 16_000;
 /** Images that train a codebook: more do not change it. */
 const CODEBOOK_IMAGES = 4000;
 
@@ -96,15 +99,20 @@ export function speechCodec(
   if (tokens.kind === 'codebook') {
     const frames = tokens.frames ?? 16;
     const codes = tokens.codes ?? 64;
-    const book = MfccCodebook.train(
-      waves.map((wave) => mfcc(wave, CODEBOOK_MFCC)),
-      { frames, codes, seed },
-    );
-    const read = (sample: RawSample) => mfcc(only(sample), CODEBOOK_MFCC);
+    const analyse = analyser(waves[0]!.sampleRate);
+    const book = MfccCodebook.train(waves.map(analyse), {
+      frames,
+      codes,
+      seed,
+      sample: CODEBOOK_FRAMES,
+    });
+    const read = (sample: RawSample) => analyse(only(sample));
     return fixedCodec(book, `${frames} MFCC frames, ${codes} codes`, read, opaque, book.toJSON());
   }
   if (tokens.kind === 'mfcc') {
-    const read = (sample: RawSample) => mfcc(fitDuration(only(sample), 1), PAPER_MFCC);
+    const { sampleRate } = waves[0]!;
+    const read = (sample: RawSample) =>
+      mfcc(fitDuration(atRate(only(sample), sampleRate), 1), PAPER_MFCC);
     const values = MfccValueTokenizer.fit(
       waves.map((wave) => read({ kind: 'speech', wave })),
       PAPER_FRAMES,
@@ -128,6 +136,21 @@ export function speechCodec(
     decode: (ids) => ({ kind: 'speech', wave: { sampleRate, samples: law.decode(ids) } }),
     toJSON: () => ({ ...tokens }),
   };
+}
+
+/** The coefficients of a wave, those of training recordings once for learning and encoding. */
+function analyser(sampleRate: number): (wave: Wave) => MfccFrames {
+  const known = new WeakMap<Wave, MfccFrames>();
+  return (wave) => {
+    const found = known.get(wave) ?? mfcc(atRate(wave, sampleRate), CODEBOOK_MFCC);
+    known.set(wave, found);
+    return found;
+  };
+}
+
+/** The wave at the sample rate of the training recordings, whose filters the codes belong to. */
+function atRate(wave: Wave, sampleRate: number): Wave {
+  return wave.sampleRate === sampleRate ? wave : resample(wave, sampleRate);
 }
 
 /** What a codec needs of a tokenizer whose values all have the same number of ids. */

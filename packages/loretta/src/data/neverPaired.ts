@@ -1,5 +1,5 @@
 /** Run-time proof that a pair of modalities was never seen together (LORETTA §7.3, point 10). */
-import { type AlignedData, isPair } from './align';
+import { isPair, type PairSet } from './align';
 import { DataError } from './errors';
 
 /** Where the real blocks of a batch came from; generated blocks are not listed or have index −1. */
@@ -7,6 +7,14 @@ export interface RealSources {
   readonly modalities: readonly string[];
   /** Index of the training sample of each block, `[size, modalities]`; −1 for a generated block. */
   readonly index: ArrayLike<number>;
+}
+
+/** What the proof looks at. */
+export interface PairedData {
+  readonly modalities: Readonly<
+    Record<string, { readonly train: { readonly labels: Int32Array } }>
+  >;
+  readonly pairs: readonly PairSet[];
 }
 
 /** Throws DataError (kind `leak`) when a batch breaks the promise. */
@@ -18,11 +26,13 @@ export type BatchGuard = (batch: RealSources) => void;
  * samples' pair set exists, and never one with real `a` and real `c`.
  * @throws DataError (kind `leak`)
  */
-export function assertNeverPaired(data: AlignedData, a: string, c: string): BatchGuard {
+export function assertNeverPaired(data: PairedData, a: string, c: string): BatchGuard {
   for (const name of [a, c]) {
     if (data.modalities[name] === undefined) throw leak(`there is no modality ${name}`);
   }
-  const owner = new Map(Object.keys(data.modalities).map((name) => [name, new Map<number, number>()]));
+  const owner = new Map(
+    Object.keys(data.modalities).map((name) => [name, new Map<number, number>()]),
+  );
   data.pairs.forEach((pair, p) => {
     if (isPair(pair.modalities, a, c)) throw leak(`a pair set joins ${a} and ${c}`);
     pair.modalities.forEach((name, side) => {

@@ -1,8 +1,8 @@
 /** Batches of pairs, shuffled anew every epoch by an explicit seed; batch n is a function of (seed, n) alone. */
 import { hostRandom } from '@loretta-ts/core';
-import { type AlignedData, type PairSet, shuffle } from './align';
+import { type PairSet, shuffle } from './align';
 import { DataError, requireCount, requireReal } from './errors';
-import type { TokenSet } from './modality';
+import type { ModalityData, TokenSet } from './modality';
 import { byClass } from './source';
 
 /** One batch of two aligned modalities. */
@@ -49,6 +49,11 @@ export interface PairSamplerOptions {
   readonly noise?: Readonly<Record<string, TokenNoise>>;
 }
 
+/** What a sampler reads of a data set. */
+export interface SampledData {
+  readonly modalities: Readonly<Record<string, Pick<ModalityData, 'name' | 'vocabSize' | 'train'>>>;
+}
+
 /** Counter values kept for one epoch's order, and for one batch's noise. */
 const STREAM = 2 ** 24;
 
@@ -65,7 +70,7 @@ export class PairSampler implements PairSource {
   #partner = new Int32Array(0);
 
   /** @throws DataError for an empty set, an unknown modality or an option out of range */
-  constructor(data: Pick<AlignedData, 'modalities'>, pair: PairSet, options: PairSamplerOptions) {
+  constructor(data: SampledData, pair: PairSet, options: PairSamplerOptions) {
     requireCount('PairSampler: batch', options.batch, 1, 1 << 20);
     if (pair.size === 0) throw new DataError('class', 'PairSampler', 'the pair set is empty');
     const [a, b] = pair.modalities.map((name) => {

@@ -58,7 +58,10 @@ const PITCHES: Readonly<Record<FliteVoiceName, readonly number[] | null>> = {
 };
 const RATES: readonly number[] = [0.93, 1, 1.08, 1.16];
 
-/** Settings of one voice, those with the same words per run together. */
+/** Samples of the noise that all recordings read a part of. */
+const NOISE_LENGTH = 2 ** 15;
+
+/** Settings of one voice. */
 function settings(voice: FliteVoiceName): Setting[] {
   const pitches = PITCHES[voice];
   return STRETCHES.flatMap((stretch, s) =>
@@ -84,7 +87,7 @@ export function spokenDigits(flite: Flite, options: SpokenDigitsOptions): RawSou
   requireCount('spokenDigits: sampleRate', sampleRate, 4000, 48_000);
   const random = hostRandom(options.seed);
   const between = (low: number, high: number): number => low + (high - low) * random.uniform();
-  const uniform = (): number => random.uniform();
+  const noise = Float32Array.from({ length: NOISE_LENGTH }, () => between(-1, 1));
   const made: Record<Split, { items: Wave[]; labels: number[] }> = {
     train: { items: [], labels: [] },
     test: { items: [], labels: [] },
@@ -101,8 +104,9 @@ export function spokenDigits(flite: Flite, options: SpokenDigitsOptions): RawSou
           lead: between(0, 0.05),
           tail: between(0, 0.05),
           noise: between(0.0005, 0.006),
+          noiseStart: random.int(NOISE_LENGTH),
         };
-        made[split].items.push(vary(word, sampleRate, variation, uniform));
+        made[split].items.push(vary(word, sampleRate, variation, noise));
         made[split].labels.push(digit);
       }
     });

@@ -22,7 +22,8 @@ export class Block extends Module {
     this.self_attn = new CausalSelfAttention(config, key?.fold(0) ?? null);
     this.post_attention_layernorm = makeNorm(config);
     const mlpKey = key?.fold(1) ?? null;
-    this.mlp = config.mlp === 'swiglu' ? new SwiGluMlp(config, mlpKey) : new GeluMlp(config, mlpKey);
+    this.mlp =
+      config.mlp === 'swiglu' ? new SwiGluMlp(config, mlpKey) : new GeluMlp(config, mlpKey);
     this.p = config.dropout;
   }
 
@@ -40,6 +41,11 @@ export class Block extends Module {
 }
 
 /** The norm that the configuration names. */
-export function makeNorm({ norm, dim, normEps: eps, dtype }: ResolvedDecoderConfig): LayerNorm | RMSNorm {
+export function makeNorm({
+  norm,
+  dim,
+  normEps: eps,
+  dtype,
+}: ResolvedDecoderConfig): LayerNorm | RMSNorm {
   return norm === 'rms' ? new RMSNorm(dim, { eps, dtype }) : new LayerNorm(dim, { eps, dtype });
 }

@@ -29,7 +29,10 @@ export class KVCache {
   /** @throws ValueError when `tokens` more do not fit, or the batch is another */
   check(batch: number, tokens: number): void {
     if (batch !== this.batch) {
-      throw new ValueError('KVCache', `a batch of ${batch} for a cache of ${this.batch} rows: make one for this batch`);
+      throw new ValueError(
+        'KVCache',
+        `a batch of ${batch} for a cache of ${this.batch} rows: make one for this batch`,
+      );
     }
     if (this.filled + tokens > this.maxLength) {
       throw new ValueError(
@@ -40,7 +43,11 @@ export class KVCache {
   }
 
   /** Writes `[b, t, kvHeads, headDim]` behind what is there, in place; the length is unchanged until `advance`. */
-  write(layer: number, key: Tensor, value: Tensor): { readonly keys: Tensor; readonly values: Tensor } {
+  write(
+    layer: number,
+    key: Tensor,
+    value: Tensor,
+  ): { readonly keys: Tensor; readonly values: Tensor } {
     const keys = updateSlice(this.keys[layer]!, key, this.filled, 1, { donate: true }).keep();
     this.keys[layer] = keys;
     const values = updateSlice(this.values[layer]!, value, this.filled, 1, { donate: true }).keep();

@@ -63,8 +63,29 @@ export interface ResolvedDecoderConfig extends Required<DecoderConfig> {
 
 const KINDS: readonly PositionKind[] = ['rope', 'learned', 'within-block'];
 const FIELDS = [
-  ...['vocab', 'dim', 'layers', 'heads', 'kvHeads', 'headDim', 'ffDim', 'norm', 'normEps', 'mlp', 'positions'],
-  ...['maxLength', 'withinLength', 'window', 'mixer', 'tieEmbeddings', 'bias', 'dropout', 'ropeTheta'],
+  ...[
+    'vocab',
+    'dim',
+    'layers',
+    'heads',
+    'kvHeads',
+    'headDim',
+    'ffDim',
+    'norm',
+    'normEps',
+    'mlp',
+    'positions',
+  ],
+  ...[
+    'maxLength',
+    'withinLength',
+    'window',
+    'mixer',
+    'tieEmbeddings',
+    'bias',
+    'dropout',
+    'ropeTheta',
+  ],
   ...['ropeInterleaved', 'initStd', 'embeddingStd', 'dtype'],
 ];
 
@@ -109,14 +130,18 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     embeddingStd: positive('embeddingStd', config.embeddingStd ?? 0.1),
     dtype: oneOf('dtype', config.dtype ?? 'f32', ['f32', 'f64']),
   };
-  if (c.heads % c.kvHeads !== 0) fail('kvHeads', `is ${c.kvHeads}, which does not divide ${c.heads} heads`);
+  if (c.heads % c.kvHeads !== 0)
+    fail('kvHeads', `is ${c.kvHeads}, which does not divide ${c.heads} heads`);
   if (!(c.dropout >= 0 && c.dropout < 1)) fail('dropout', `is ${c.dropout}, not in [0, 1)`);
   if (c.mixer !== 'attention') fail('mixer', `'${c.mixer}' does not exist yet: use 'attention'`);
   if (c.positions.includes('rope') && c.headDim % 2 !== 0) {
     fail('headDim', `is ${c.headDim}, which rope cannot pair: make it even`);
   }
   if (c.positions.includes('within-block') && c.withinLength === 0) {
-    fail('withinLength', "is needed with positions 'within-block': the number of rows of its table");
+    fail(
+      'withinLength',
+      "is needed with positions 'within-block': the number of rows of its table",
+    );
   }
   return c;
 }
@@ -126,7 +151,8 @@ function fail(field: string, message: string): never {
 }
 
 function count(field: string, value: number, least: number): number {
-  if (!Number.isSafeInteger(value) || value < least) fail(field, `is ${value}, not an integer from ${least} up`);
+  if (!Number.isSafeInteger(value) || value < least)
+    fail(field, `is ${value}, not an integer from ${least} up`);
   return value;
 }
 

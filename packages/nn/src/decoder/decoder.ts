@@ -39,7 +39,7 @@ export interface ForwardOptions {
 }
 
 /** Embeddings, blocks and the final norm, under the names of Hugging Face's Llama. */
-class Stack extends Module {
+export class DecoderStack extends Module {
   readonly embed_tokens: Embedding;
   readonly embed_positions: Embedding | null;
   readonly within_positions: Embedding | null;
@@ -54,7 +54,10 @@ class Stack extends Module {
     this.embed_tokens = table(vocab, 0);
     this.embed_positions = positions.includes('learned') ? table(maxLength, 1) : null;
     this.within_positions = positions.includes('within-block') ? table(withinLength, 2) : null;
-    this.layers = Array.from({ length: config.layers }, (_, i) => new Block(config, key?.fold(16 + i) ?? null));
+    this.layers = Array.from(
+      { length: config.layers },
+      (_, i) => new Block(config, key?.fold(16 + i) ?? null),
+    );
     this.norm = makeNorm(config);
   }
 }
@@ -62,7 +65,7 @@ class Stack extends Module {
 /** A causal language model over one vocabulary of token ids. */
 export class Decoder extends Module {
   readonly config: ResolvedDecoderConfig;
-  readonly model: Stack;
+  readonly model: DecoderStack;
   readonly lm_head: Linear | null;
 
   /**
@@ -73,8 +76,10 @@ export class Decoder extends Module {
     super();
     this.config = resolveDecoderConfig(config);
     const { dim, vocab, tieEmbeddings, initStd: std, dtype } = this.config;
-    this.model = new Stack(this.config, key);
-    this.lm_head = tieEmbeddings ? null : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
+    this.model = new DecoderStack(this.config, key);
+    this.lm_head = tieEmbeddings
+      ? null
+      : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
   }
 
   /**
@@ -85,9 +90,13 @@ export class Decoder extends Module {
     return this.run(ids, options, null);
   }
 
-  /** `[..., d] -> [..., v]`. Apart from `forward` so that a loss can be computed at chosen positions only. */
-  logits(hidden: Tensor): Tensor {
-    return this.lm_head === null ? linear(hidden, this.model.embed_tokens.weight.value) : this.lm_head.forward(hidden);
+  /**
+   * `[..., d] -> [..., v]`. Apart from `forward` so that a loss can be computed at chosen positions only.
+   * @param range ids from the first to before the second only: `[..., to - from]`, and less work
+   */
+  logits(hidden: Tensor, range: readonly [from: number, to: number] | null = null): Tensor {
+    const table = (this.lm_head ?? this.model.embed_tokens).weight.value; // [v, d]
+    return linear(hidden, range === null ? table : table.narrow(0, range[0], range[1] - range[0]));
   }
 
   /** `[b, t, d]` each: the embeddings, the residual stream after every layer, and that after the final norm. */
@@ -129,7 +138,9 @@ export class Decoder extends Module {
     cache?.check(b, t);
     const past = start > 0;
     const needed = positions.includes('rope') || positions.includes('learned');
-    const absolute = needed ? (options.positions ?? defaultPositions(attentionMask, start, t)) : null;
+    const absolute = needed
+      ? (options.positions ?? defaultPositions(attentionMask, start, t))
+      : null;
     return {
       absolute,
       positions: positions.includes('rope') ? absolute : null,
@@ -143,9 +154,14 @@ export class Decoder extends Module {
   private check(ids: Tensor, options: ForwardOptions, start: number): void {
     const { cache, segments, attentionMask, within, positions } = options;
     if (ids.rank !== 2) {
-      throw new ShapeError('Decoder', `ids [${ids.shape.join(',')}] are not [b, t]: reshape(1, -1) for one row`, [ids.shape]);
+      throw new ShapeError(
+        'Decoder',
+        `ids [${ids.shape.join(',')}] are not [b, t]: reshape(1, -1) for one row`,
+        [ids.shape],
+      );
     }
-    if (ids.dtype !== 'i32') throw new DTypeError('Decoder', `ids are ${ids.dtype}: .cast('i32')`, [ids.dtype]);
+    if (ids.dtype !== 'i32')
+      throw new DTypeError('Decoder', `ids are ${ids.dtype}: .cast('i32')`, [ids.dtype]);
     const [b, t] = ids.shape as [number, number];
     const kinds = this.config.positions;
     if (kinds.includes('within-block') !== (within !== undefined)) {
@@ -159,10 +175,14 @@ export class Decoder extends Module {
     expectShape('within', within, [b, t]);
     expectShape('segments', segments, [b, t]);
     expectShape('attentionMask', attentionMask, [b, cache?.maxLength ?? t]);
-    if (positions !== undefined && positions.rank !== 1) expectShape('positions', positions, [b, t]);
+    if (positions !== undefined && positions.rank !== 1)
+      expectShape('positions', positions, [b, t]);
     else expectShape('positions', positions, [t]);
     if (cache !== undefined && segments !== undefined) {
-      throw new ValueError('Decoder', 'segments do not go with a cache: decode packed sequences one by one');
+      throw new ValueError(
+        'Decoder',
+        'segments do not go with a cache: decode packed sequences one by one',
+      );
     }
     if (kinds.includes('learned') && positions === undefined && start + t > this.config.maxLength) {
       throw new ValueError(
@@ -195,5 +215,7 @@ function combine(attentionMask: Tensor | null, mask: Tensor | null, s: number): 
 
 function expectShape(name: string, t: Tensor | undefined, shape: readonly number[]): void {
   if (t === undefined || sameShape(t.shape, shape)) return;
-  throw new ShapeError('Decoder', `${name} is [${t.shape.join(',')}], not [${shape.join(',')}]`, [t.shape]);
+  throw new ShapeError('Decoder', `${name} is [${t.shape.join(',')}], not [${shape.join(',')}]`, [
+    t.shape,
+  ]);
 }

@@ -17,7 +17,12 @@ export class SwiGluMlp extends Module {
     this.gate_proj = new Linear(dim, ffDim, { bias, std, dtype, key: key?.fold(0) ?? null });
     this.up_proj = new Linear(dim, ffDim, { bias, std, dtype, key: key?.fold(1) ?? null });
     const residualStd = std / Math.sqrt(2 * layers);
-    this.down_proj = new Linear(ffDim, dim, { bias, std: residualStd, dtype, key: key?.fold(2) ?? null });
+    this.down_proj = new Linear(ffDim, dim, {
+      bias,
+      std: residualStd,
+      dtype,
+      key: key?.fold(2) ?? null,
+    });
   }
 
   /** `[b, t, d] -> [b, t, d]`. */
@@ -37,7 +42,12 @@ export class GeluMlp extends Module {
     const { dim, ffDim, bias, initStd: std, dtype, layers } = config;
     this.up_proj = new Linear(dim, ffDim, { bias, std, dtype, key: key?.fold(1) ?? null });
     const residualStd = std / Math.sqrt(2 * layers);
-    this.down_proj = new Linear(ffDim, dim, { bias, std: residualStd, dtype, key: key?.fold(2) ?? null });
+    this.down_proj = new Linear(ffDim, dim, {
+      bias,
+      std: residualStd,
+      dtype,
+      key: key?.fold(2) ?? null,
+    });
   }
 
   /** `[b, t, d] -> [b, t, d]`. */

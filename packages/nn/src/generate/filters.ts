@@ -12,8 +12,8 @@ import {
   narrow,
   oneHot,
   pad,
-  scatterAdd,
   ShapeError,
+  scatterAdd,
   softmax,
   sum,
   type Tensor,
@@ -35,14 +35,18 @@ export function greedy(logits: Tensor): Tensor {
 /** logits / temperature. @throws ValueError unless temperature is positive */
 export function applyTemperature(logits: Tensor, temperature: number): Tensor {
   if (!(temperature > 0)) {
-    throw new ValueError('applyTemperature', `temperature is ${temperature}, not positive: use greedy instead`);
+    throw new ValueError(
+      'applyTemperature',
+      `temperature is ${temperature}, not positive: use greedy instead`,
+    );
   }
   return temperature === 1 ? logits : logits.div(temperature);
 }
 
 /** Keeps the k most likely tokens, and those that tie with the k-th. @throws ValueError unless k is a positive integer */
 export function topKFilter(logits: Tensor, k: number): Tensor {
-  if (!Number.isInteger(k) || k < 1) throw new ValueError('topKFilter', `k is ${k}, not a positive integer`);
+  if (!Number.isInteger(k) || k < 1)
+    throw new ValueError('topKFilter', `k is ${k}, not a positive integer`);
   const v = vocabOf('topKFilter', logits);
   if (k >= v) return logits;
   const [best] = topK(logits, k);
@@ -69,7 +73,8 @@ export function topPFilter(logits: Tensor, p: number): Tensor {
 
 /** Keeps tokens at least `minP` times as likely as the best. @throws ValueError unless minP is in [0, 1] */
 export function minPFilter(logits: Tensor, minP: number): Tensor {
-  if (!(minP >= 0 && minP <= 1)) throw new ValueError('minPFilter', `minP is ${minP}, not in [0, 1]`);
+  if (!(minP >= 0 && minP <= 1))
+    throw new ValueError('minPFilter', `minP is ${minP}, not in [0, 1]`);
   const probs = softmax(logits);
   return remove(logits, lt(probs, max(probs, -1, { keepDims: true }).mul(minP)));
 }
@@ -80,8 +85,10 @@ export function minPFilter(logits: Tensor, minP: number): Tensor {
  * @param seen i32[b, n] token ids, or bool[b, v]
  */
 export function repetitionPenalty(logits: Tensor, seen: Tensor, penalty: number): Tensor {
-  if (!(penalty > 0)) throw new ValueError('repetitionPenalty', `penalty is ${penalty}, not positive`);
-  const mask = seen.dtype === 'bool' ? seen : seenTokens(seen, vocabOf('repetitionPenalty', logits));
+  if (!(penalty > 0))
+    throw new ValueError('repetitionPenalty', `penalty is ${penalty}, not positive`);
+  const mask =
+    seen.dtype === 'bool' ? seen : seenTokens(seen, vocabOf('repetitionPenalty', logits));
   const punished = where(lt(logits, 0), logits.mul(penalty), logits.div(penalty));
   return where(mask, punished, logits);
 }
@@ -105,7 +112,8 @@ export function allowRanges(logits: Tensor, ranges: readonly IdRange[]): Tensor 
 /** bool[v]: true inside the ranges. */
 export function rangeMask(ranges: readonly IdRange[], vocab: number): Tensor {
   const mask = new Uint8Array(vocab);
-  if (ranges.length === 0) throw new ValueError('allowRanges', 'no range: nothing could be sampled');
+  if (ranges.length === 0)
+    throw new ValueError('allowRanges', 'no range: nothing could be sampled');
   for (const [from, to] of ranges) {
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > vocab || from >= to) {
       throw new ValueError(
@@ -144,6 +152,7 @@ function remove(logits: Tensor, removed: Tensor): Tensor {
 
 function vocabOf(op: string, logits: Tensor): number {
   const v = logits.shape[logits.rank - 1];
-  if (v === undefined) throw new ShapeError(op, 'logits are a scalar, not [..., v]', [logits.shape]);
+  if (v === undefined)
+    throw new ShapeError(op, 'logits are a scalar, not [..., v]', [logits.shape]);
   return v;
 }

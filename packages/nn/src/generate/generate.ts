@@ -21,7 +21,10 @@ export interface Generated {
  */
 export function generateFixed(model: Decoder, prompt: Tensor, options: GenerateOptions): Tensor {
   if (options.stopIds !== undefined && options.stopIds.length > 0) {
-    throw new ValueError('generateFixed', 'stopIds end rows early, which has to be read back: use generate');
+    throw new ValueError(
+      'generateFixed',
+      'stopIds end rows early, which has to be read back: use generate',
+    );
   }
   return tidy(() => noGrad(() => stack(fixedSteps(model, prompt, options, null), 1)));
 }
@@ -31,11 +34,17 @@ export function generateFixed(model: Decoder, prompt: Tensor, options: GenerateO
  * One small read-back per token where there are stop ids, none otherwise.
  * @throws ShapeError, ValueError when an option does not fit
  */
-export async function generate(model: Decoder, prompt: Tensor, options: GenerateOptions): Promise<Generated> {
+export async function generate(
+  model: Decoder,
+  prompt: Tensor,
+  options: GenerateOptions,
+): Promise<Generated> {
   const steps: Tensor[] = [];
   const logits: Tensor[] | null = options.logits === true ? [] : null;
   if (options.stopIds === undefined || options.stopIds.length === 0) {
-    return tidy(() => noGrad(() => join(prompt, fixedSteps(model, prompt, options, logits), logits)));
+    return tidy(() =>
+      noGrad(() => join(prompt, fixedSteps(model, prompt, options, logits), logits)),
+    );
   }
   try {
     for await (const step of stoppingSteps(model, prompt, options, logits)) {
@@ -105,7 +114,11 @@ function copy(t: Tensor): Tensor {
   return t.reshape(...t.shape);
 }
 
-function join(prompt: Tensor, steps: readonly Tensor[], logits: readonly Tensor[] | null): Generated {
+function join(
+  prompt: Tensor,
+  steps: readonly Tensor[],
+  logits: readonly Tensor[] | null,
+): Generated {
   const tokens = stack(steps, 1); // [b, n]
   return {
     ids: concat([prompt, tokens], 1),

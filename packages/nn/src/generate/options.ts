@@ -1,5 +1,5 @@
 /** What `generate` can be asked for, checked before anything runs. */
-import { type Key, sameShape, ShapeError, type Tensor, ValueError } from '@loretta-ts/core';
+import { type Key, ShapeError, sameShape, type Tensor, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '../decoder/decoder';
 import type { IdRange } from './filters';
 
@@ -40,7 +40,11 @@ export interface GenerateOptions {
 }
 
 /** @throws ShapeError, ValueError that names the option and the way out */
-export function checkGenerateOptions(model: Decoder, prompt: Tensor, options: GenerateOptions): void {
+export function checkGenerateOptions(
+  model: Decoder,
+  prompt: Tensor,
+  options: GenerateOptions,
+): void {
   const { maxNewTokens, key, temperature = 1, guidance, stopIds = [], padId = 0 } = options;
   if (prompt.rank !== 2 || prompt.dtype !== 'i32' || prompt.shape[1] === 0) {
     throw new ShapeError(
@@ -49,9 +53,12 @@ export function checkGenerateOptions(model: Decoder, prompt: Tensor, options: Ge
       [prompt.shape],
     );
   }
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) fail(`maxNewTokens is ${maxNewTokens}, not a positive integer`);
-  if (!(temperature >= 0 && Number.isFinite(temperature))) fail(`temperature is ${temperature}, not 0 or more`);
-  if (temperature > 0 && key === undefined) fail('sampling needs a key: give key, or temperature 0 for greedy');
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
+    fail(`maxNewTokens is ${maxNewTokens}, not a positive integer`);
+  if (!(temperature >= 0 && Number.isFinite(temperature)))
+    fail(`temperature is ${temperature}, not 0 or more`);
+  if (temperature > 0 && key === undefined)
+    fail('sampling needs a key: give key, or temperature 0 for greedy');
   for (const id of [...stopIds, padId]) {
     if (!Number.isInteger(id) || id < 0 || id >= model.config.vocab) {
       fail(`token id ${id} is not in the vocabulary of ${model.config.vocab}`);
@@ -59,12 +66,20 @@ export function checkGenerateOptions(model: Decoder, prompt: Tensor, options: Ge
   }
   const wantsWithin = model.config.positions.includes('within-block');
   if (wantsWithin !== (options.within !== undefined)) {
-    fail(wantsWithin ? "the model has 'within-block' positions: give within" : "within is given, but the model has no 'within-block' positions");
+    fail(
+      wantsWithin
+        ? "the model has 'within-block' positions: give within"
+        : "within is given, but the model has no 'within-block' positions",
+    );
   }
   if (guidance !== undefined) checkGuidance(prompt, guidance, wantsWithin);
 }
 
-function checkGuidance(prompt: Tensor, { prompt: free, scale, within }: Guidance, wantsWithin: boolean): void {
+function checkGuidance(
+  prompt: Tensor,
+  { prompt: free, scale, within }: Guidance,
+  wantsWithin: boolean,
+): void {
   const [b, t] = prompt.shape as [number, number];
   const [rows, u] = free.shape as [number, number];
   if (free.rank !== 2 || free.dtype !== 'i32' || (rows !== b && rows !== 1) || u < 1 || u > t) {
@@ -76,12 +91,18 @@ function checkGuidance(prompt: Tensor, { prompt: free, scale, within }: Guidance
   }
   if (!Number.isFinite(scale)) fail(`guidance.scale is ${scale}, not a number`);
   if (wantsWithin !== (within !== undefined)) {
-    fail(wantsWithin ? 'guidance.within is missing' : "guidance.within is given, but the model has no 'within-block' positions");
+    fail(
+      wantsWithin
+        ? 'guidance.within is missing'
+        : "guidance.within is given, but the model has no 'within-block' positions",
+    );
   }
   if (within !== undefined && !sameShape(within.shape, free.shape)) {
-    throw new ShapeError('generate', `guidance.within is [${within.shape.join(',')}], not [${free.shape.join(',')}]`, [
-      within.shape,
-    ]);
+    throw new ShapeError(
+      'generate',
+      `guidance.within is [${within.shape.join(',')}], not [${free.shape.join(',')}]`,
+      [within.shape],
+    );
   }
 }
 

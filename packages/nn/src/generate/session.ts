@@ -20,6 +20,7 @@ import {
   alsoSeen,
   applyTemperature,
   greedy,
+  type IdRange,
   minPFilter,
   rangeMask,
   repetitionPenalty,
@@ -44,7 +45,10 @@ export class DecodeSession {
   private readonly seenKeys: Tensor | null;
   /** i32 [rows, 1]: real tokens of the prompt; null without padding. */
   private readonly realTokens: Tensor | null;
+  /** bool [v]: what may be sampled at every step; null where `span` or nothing says it. */
   private readonly fixedRanges: Tensor | null;
+  /** The only ids that may be sampled, where they are one range: logits are computed for it alone. */
+  private readonly span: IdRange | null;
   private seen: Tensor | null;
   private current: Tensor | null = null;
   private step = 0;
@@ -55,6 +59,7 @@ export class DecodeSession {
     const { allowed, repetitionPenalty: penalty = 1, maxNewTokens } = options;
     const [b, t] = prompt.shape as [number, number];
     const fixed = typeof allowed === 'function' ? undefined : allowed;
+    this.span = fixed?.length === 1 && options.logits !== true ? fixed[0]! : null;
     this.model = model;
     this.options = options;
     this.batch = b;
@@ -66,9 +71,15 @@ export class DecodeSession {
         return {
           ranges,
           prompt: whole,
-          keys: mask === null ? null : concat([mask, ones([mask.shape[0]!, maxNewTokens - 1], { dtype: 'bool' })], 1),
+          keys:
+            mask === null
+              ? null
+              : concat([mask, ones([mask.shape[0]!, maxNewTokens - 1], { dtype: 'bool' })], 1),
           real: mask === null ? null : sum(mask.cast('i32'), 1, { keepDims: true }),
-          seen: penalty === 1 ? null : seenTokens(prompt, model.config.vocab, options.attentionMask ?? null),
+          seen:
+            penalty === 1
+              ? null
+              : seenTokens(prompt, model.config.vocab, options.attentionMask ?? null),
         };
       }),
     );
@@ -77,14 +88,18 @@ export class DecodeSession {
       within: made.prompt.within === null ? null : own(made.prompt.within, options.within?.prompt),
       mask: made.prompt.mask === null ? null : own(made.prompt.mask, options.attentionMask),
     };
-    this.fixedRanges = made.ranges?.keep() ?? null;
+    if (this.span !== null) made.ranges?.dispose();
+    this.fixedRanges = this.span === null ? (made.ranges?.keep() ?? null) : null;
     this.seenKeys = made.keys?.keep() ?? null;
     this.realTokens = made.real?.keep() ?? null;
     this.seen = made.seen?.keep() ?? null;
     this.cache = new KVCache(model.config, this.prompt.ids.shape[0]!, t + maxNewTokens - 1);
   }
 
-  /** `[b, v]`: logits of the next token, guided, before filters. They belong to the session until the next `feed`. */
+  /**
+   * `[b, v]`: logits of the next token, guided, before filters; of the allowed ids alone where they are one range and
+   * `options.logits` is not set. They belong to the session until the next `feed`.
+   */
   logits(): Tensor {
     this.current ??= noGrad(() => tidy(() => this.forwardPrompt())).keep();
     return this.current;
@@ -107,7 +122,14 @@ export class DecodeSession {
   dispose(): void {
     const { prompt, cache } = this;
     cache.dispose();
-    const rest = [prompt.ids, prompt.within, prompt.mask, this.seenKeys, this.realTokens, this.fixedRanges];
+    const rest = [
+      prompt.ids,
+      prompt.within,
+      prompt.mask,
+      this.seenKeys,
+      this.realTokens,
+      this.fixedRanges,
+    ];
     for (const t of [...rest, this.seen, this.current]) t?.dispose();
   }
 
@@ -144,9 +166,9 @@ export class DecodeSession {
     return this.guided(hidden.reshape(rows, this.model.config.dim));
   }
 
-  /** `[rows, d] -> [b, v]`. */
+  /** `[rows, d] -> [b, v]`, or [b, to - from] of the span. */
   private guided(hidden: Tensor): Tensor {
-    const logits = this.model.logits(hidden);
+    const logits = this.model.logits(hidden, this.span);
     const { guidance } = this.options;
     if (guidance === undefined) return logits;
     const conditional = logits.narrow(0, 0, this.batch);
@@ -155,11 +177,28 @@ export class DecodeSession {
   }
 
   private choose(logits: Tensor): Tensor {
-    const { allowed, temperature = 1, topK, topP, minP, repetitionPenalty: penalty = 1, key } = this.options;
+    const tokens = this.pick(logits);
+    return this.span === null || this.span[0] === 0 ? tokens : tokens.add(this.span[0]);
+  }
+
+  /** `i32[b]`: columns of the logits. */
+  private pick(logits: Tensor): Tensor {
+    const {
+      allowed,
+      temperature = 1,
+      topK,
+      topP,
+      minP,
+      repetitionPenalty: penalty = 1,
+      key,
+    } = this.options;
     let x = logits; // [b, v]
     if (this.fixedRanges !== null) x = where(this.fixedRanges, x, -Infinity);
     else if (typeof allowed === 'function') x = allowRanges(x, allowed(this.step));
-    if (this.seen !== null) x = repetitionPenalty(x, this.seen, penalty);
+    if (this.seen !== null) {
+      const [from, to] = this.span ?? [0, this.model.config.vocab];
+      x = repetitionPenalty(x, this.seen.narrow(1, from, to - from), penalty);
+    }
     if (temperature === 0) return greedy(x);
     x = applyTemperature(x, temperature);
     if (topK !== undefined) x = topKFilter(x, topK);
@@ -189,7 +228,18 @@ function bothContexts(prompt: Tensor, options: GenerateOptions): Prompt {
   const u = guidance.prompt.shape[1]!;
   const under = (top: Tensor, bottom: Tensor): Tensor => {
     const rows = broadcastTo(bottom, [b, u]);
-    return concat([top, u === t ? rows : pad(rows, [[0, 0], [t - u, 0]])], 0); // [2b, t]
+    return concat(
+      [
+        top,
+        u === t
+          ? rows
+          : pad(rows, [
+              [0, 0],
+              [t - u, 0],
+            ]),
+      ],
+      0,
+    ); // [2b, t]
   };
   const padded = u < t || attentionMask !== undefined;
   return {

@@ -1,5 +1,13 @@
 /** Convolutions over `[b, channels, ...space]`. */
-import { conv1d, conv2d, type FloatDType, type Key, type Tensor, uniform, zeros } from '@loretta-ts/core';
+import {
+  conv1d,
+  conv2d,
+  type FloatDType,
+  type Key,
+  type Tensor,
+  uniform,
+  zeros,
+} from '@loretta-ts/core';
 import { Module, Param } from '../module';
 
 export interface ConvOptions {
@@ -34,8 +42,7 @@ export class Conv1d extends Module {
 
   /** `[b, in, l] -> [b, out, l']`. */
   forward(x: Tensor): Tensor {
-    const y = conv1d(x, this.weight.value, this.window);
-    return this.bias === null ? y : y.add(this.bias.value.reshape(1, -1, 1));
+    return conv1d(x, this.weight.value, this.bias?.value ?? null, this.window);
   }
 }
 
@@ -54,8 +61,7 @@ export class Conv2d extends Module {
 
   /** `[b, in, h, w] -> [b, out, h', w']`. */
   forward(x: Tensor): Tensor {
-    const y = conv2d(x, this.weight.value, this.window);
-    return this.bias === null ? y : y.add(this.bias.value.reshape(1, -1, 1, 1));
+    return conv2d(x, this.weight.value, this.bias?.value ?? null, this.window);
   }
 }
 

@@ -1,5 +1,13 @@
 /** Dropout by explicit key: the same key drops the same entries. */
-import { bernoulli, type Key, mul, ShapeError, sameShape, type Tensor, ValueError } from '@loretta-ts/core';
+import {
+  bernoulli,
+  type Key,
+  mul,
+  ShapeError,
+  sameShape,
+  type Tensor,
+  ValueError,
+} from '@loretta-ts/core';
 import { Module } from '../module';
 
 /** Zeroes entries with probability p and scales the others by 1 / (1 − p) (Srivastava et al. 2014). */

@@ -54,7 +54,9 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
     );
   }
   if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== outSize)) {
-    throw new ShapeError('linear', `bias [${bias.shape.join(',')}] is not [${outSize}]`, [bias.shape]);
+    throw new ShapeError('linear', `bias [${bias.shape.join(',')}] is not [${outSize}]`, [
+      bias.shape,
+    ]);
   }
   const rows = x.reshape(-1, inSize!); // [n, in]: one product, whatever the leading axes
   const y = matmul(rows, weight, { transB: true }); // [n, out]

@@ -38,7 +38,8 @@ export class GradAccumulator implements GradSource {
   /** The sum of gradients of a parameter; multiply by `scale` (as the optimiser's gradScale) for the mean. */
   get(param: Param): Tensor {
     const total = this.sums.get(param);
-    if (total === undefined) throw new ValueError('GradAccumulator', 'nothing was added for this parameter');
+    if (total === undefined)
+      throw new ValueError('GradAccumulator', 'nothing was added for this parameter');
     return total;
   }
 
@@ -48,7 +49,8 @@ export class GradAccumulator implements GradSource {
 
   /** 1 / tokens. @throws ValueError when there were none */
   get scale(): number {
-    if (this.count === 0) throw new ValueError('GradAccumulator', 'no tokens were added: there is no mean');
+    if (this.count === 0)
+      throw new ValueError('GradAccumulator', 'no tokens were added: there is no mean');
     return 1 / this.count;
   }
 

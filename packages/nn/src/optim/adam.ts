@@ -1,6 +1,12 @@
 /** Adam and RMSprop, composed from ops: for comparison; `AdamW` is the one that is fused. */
 import { maximum, sqrt, square, tidy } from '@loretta-ts/core';
-import { type GradSource, type NamedParams, Optimizer, scaled, type StepOptions } from './optimizer';
+import {
+  type GradSource,
+  type NamedParams,
+  Optimizer,
+  type StepOptions,
+  scaled,
+} from './optimizer';
 
 export interface AdamOptions {
   /** Default 1e-3. */
@@ -20,7 +26,13 @@ export class Adam extends Optimizer {
   private readonly options: Required<Omit<AdamOptions, 'lr'>>;
 
   constructor(params: NamedParams, options: AdamOptions = {}) {
-    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false } = options;
+    const {
+      lr = 1e-3,
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      weightDecay = 0,
+      amsgrad = false,
+    } = options;
     super(params, lr, ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]);
     this.options = { betas, eps, weightDecay, amsgrad };
   }

@@ -28,11 +28,18 @@ export class AdamW extends Optimizer {
 
   constructor(params: NamedParams, options: AdamWOptions = {}) {
     super(params, options.lr ?? 1e-3, ['exp_avg', 'exp_avg_sq']);
-    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01, decay = (_, p) => p.decay } = options;
+    const {
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      weightDecay = 0.01,
+      decay = (_, p) => p.decay,
+    } = options;
     this.betas = betas;
     this.eps = eps;
     this.weightDecay = weightDecay;
-    this.decays = new Set([...this.params].filter(([name, p]) => decay(name, p)).map(([name]) => name));
+    this.decays = new Set(
+      [...this.params].filter(([name, p]) => decay(name, p)).map(([name]) => name),
+    );
   }
 
   step(grads: GradSource, options: StepOptions = {}): void {
@@ -43,7 +50,10 @@ export class AdamW extends Optimizer {
    * Counts a step and returns what its arithmetic needs, `[lr, 1 − β₁ᵗ, 1 − β₂ᵗ, gradScale, weightDecay]`, for
    * parameters that decay and for those that do not. A captured step takes the two as arguments.
    */
-  hypers(lr: number = this.lr, gradScale: number | Tensor = 1): readonly [decayed: Tensor, plain: Tensor] {
+  hypers(
+    lr: number = this.lr,
+    gradScale: number | Tensor = 1,
+  ): readonly [decayed: Tensor, plain: Tensor] {
     const t = this.advance();
     const [beta1, beta2] = this.betas;
     const dtype = this.params.values().next().value?.dtype ?? 'f32';
@@ -53,7 +63,11 @@ export class AdamW extends Optimizer {
         return tensor([lr, ...corrections, gradScale, weightDecay], { dtype });
       }
       const scale = gradScale.reshape(1).cast(dtype);
-      return concat([tensor([lr, ...corrections], { dtype }), scale, tensor([weightDecay], { dtype })]);
+      return concat([
+        tensor([lr, ...corrections], { dtype }),
+        scale,
+        tensor([weightDecay], { dtype }),
+      ]);
     };
     return [make(this.weightDecay), make(0)];
   }

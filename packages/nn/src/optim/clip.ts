@@ -1,5 +1,14 @@
 /** Gradient clipping. */
-import { clamp, minimum, NonFiniteError, sqrt, sum, type Tensor, tidy, ValueError } from '@loretta-ts/core';
+import {
+  clamp,
+  minimum,
+  NonFiniteError,
+  sqrt,
+  sum,
+  type Tensor,
+  tidy,
+  ValueError,
+} from '@loretta-ts/core';
 
 /** Gradients of anything, as core's `Grads.entries` gives them. */
 export interface GradEntries {
@@ -37,7 +46,10 @@ export async function clipGradNorm(
   using total = gradNorm(grads).keep();
   const norm = await total.item();
   if (!Number.isFinite(norm)) {
-    throw new NonFiniteError('clipGradNorm', `the gradient norm is ${norm}: lower the rate, or look for the first bad loss`);
+    throw new NonFiniteError(
+      'clipGradNorm',
+      `the gradient norm is ${norm}: lower the rate, or look for the first bad loss`,
+    );
   }
   return { norm, scale: Math.min(1, maxNorm / (norm + 1e-6)) };
 }

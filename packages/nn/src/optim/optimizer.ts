@@ -2,8 +2,8 @@
 import { type Tensor, ValueError, zeros } from '@loretta-ts/core';
 import { CheckpointError } from '../errors';
 import type { HostTensor } from '../host';
-import { Param } from '../module';
 import { fromHost } from '../host';
+import { Param } from '../module';
 
 /** Where gradients come from: core's `Grads`, clipped or accumulated ones. */
 export interface GradSource {
@@ -32,7 +32,8 @@ export abstract class Optimizer {
 
   /** @throws ValueError for a negative rate or a name given twice */
   constructor(params: NamedParams, lr: number, stateNames: readonly string[]) {
-    if (!(lr >= 0 && Number.isFinite(lr))) throw new ValueError('Optimizer', `lr is ${lr}, not 0 or more`);
+    if (!(lr >= 0 && Number.isFinite(lr)))
+      throw new ValueError('Optimizer', `lr is ${lr}, not 0 or more`);
     const byName = new Map<string, Param>();
     for (const [name, param] of params) {
       if (byName.has(name)) throw new ValueError('Optimizer', `two parameters are called ${name}`);
@@ -65,18 +66,25 @@ export abstract class Optimizer {
    */
   loadStateDict(state: ReadonlyMap<string, HostTensor>, steps: number): void {
     if (!Number.isSafeInteger(steps) || steps < 0) {
-      throw new CheckpointError(`the optimiser's step count is ${steps}, not a non-negative integer`);
+      throw new CheckpointError(
+        `the optimiser's step count is ${steps}, not a non-negative integer`,
+      );
     }
     for (const [name, slot] of this.slots) {
       const source = state.get(name);
       if (source === undefined) {
-        throw new CheckpointError(`no optimiser state '${name}': was it saved by another optimiser or model?`);
+        throw new CheckpointError(
+          `no optimiser state '${name}': was it saved by another optimiser or model?`,
+        );
       }
       if (source.shape.join() !== slot.shape.join()) {
-        throw new CheckpointError(`optimiser state '${name}' is [${source.shape.join(',')}], not [${slot.shape.join(',')}]`);
+        throw new CheckpointError(
+          `optimiser state '${name}' is [${source.shape.join(',')}], not [${slot.shape.join(',')}]`,
+        );
       }
     }
-    for (const [name, slot] of this.slots) slot.assign(fromHost(state.get(name)!, { dtype: slot.dtype }));
+    for (const [name, slot] of this.slots)
+      slot.assign(fromHost(state.get(name)!, { dtype: slot.dtype }));
     this.taken = steps;
   }
 

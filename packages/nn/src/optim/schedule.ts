@@ -39,7 +39,7 @@ export function linearWarmup(lr: number, warmup: number, total: number): Schedul
 /** Linear warm-up lr · i / warmup, then lr. */
 export function constantWarmup(lr: number, warmup: number): Schedule {
   check('constantWarmup', lr, warmup, warmup);
-  return (i) => lr * Math.min(1, i / Math.max(1, warmup));
+  return (i) => (i < warmup ? (lr * i) / warmup : lr);
 }
 
 /** lr · gamma^⌊i / stepSize⌋. */

@@ -1,6 +1,12 @@
 /** Stochastic gradient descent. */
 import { tidy, ValueError } from '@loretta-ts/core';
-import { type GradSource, type NamedParams, Optimizer, scaled, type StepOptions } from './optimizer';
+import {
+  type GradSource,
+  type NamedParams,
+  Optimizer,
+  type StepOptions,
+  scaled,
+} from './optimizer';
 
 export interface SgdOptions {
   /** Default 1e-3. */

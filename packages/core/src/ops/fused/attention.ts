@@ -197,10 +197,11 @@ function attentionRule(ins: readonly Tensor[], attrs: AttentionAttrs): readonly 
   return [swapHeads(reshape(o, [b, h, t, dv])), reshape(lse, [b, h, t])];
 }
 
-// P = exp(S − lse), D = rowsum(dO ∘ O): dV = Pᵀ dO, dS = P ∘ (dO Vᵀ − D), dQ = dS K · scale, dK = dSᵀ Q · scale
+// P = exp(S − lse), dP = dO Vᵀ, D = rowsum(P ∘ dP): dV = Pᵀ dO, dS = P ∘ (dP − D), dQ = dS K · scale, dK = dSᵀ Q · scale.
+// Kernels take D = rowsum(dO ∘ O), which is the same but for rounding; this form is exactly 0 where P is one-hot.
 function attentionGradRule(ins: readonly Tensor[], attrs: AttentionAttrs): readonly Tensor[] {
   const n = named(ins, attrs);
-  const [o, lse, dout] = n.rest as [Tensor, Tensor, Tensor];
+  const [, lse, dout] = n.rest as [Tensor, Tensor, Tensor];
   const [b, t, h, d] = n.q.shape as [number, number, number, number];
   const [, s, hkv] = n.k.shape as [number, number, number, number];
   const rows = (h / hkv) * t;
@@ -213,8 +214,8 @@ function attentionGradRule(ins: readonly Tensor[], attrs: AttentionAttrs): reado
   const g = grouped(dout);
   const k = swapHeads(n.k);
   const v = swapHeads(n.v);
-  const D = sum(mul(g, grouped(o)), -1, { keepDims: true }); // [b, hkv, rows, 1]
-  const ds = mul(pg, sub(matmul(g, v, { transB: true }), D)); // [b, hkv, rows, s]
+  const dp = matmul(g, v, { transB: true }); // [b, hkv, rows, s]
+  const ds = mul(pg, sub(dp, sum(mul(pg, dp), -1, { keepDims: true })));
   const scaled = mul(ds, attrs.scale);
   const dq = swapHeads(reshape(matmul(scaled, k), [b, h, t, d]));
   const dk = swapHeads(matmul(scaled, q, { transA: true }));

@@ -5,7 +5,8 @@ import { gunzipSync } from 'node:zlib';
 import { DataError } from '../errors';
 
 /** What `--data` expects, for error messages. */
-export const LAYOUT = 'give a folder with mnist/, fsdd/recordings/ and, for real texts, wine/ or sotu/';
+export const LAYOUT =
+  'give a folder with mnist/, fsdd/recordings/ and, for real texts, wine/ or sotu/';
 
 /** The bytes of a file. @throws DataError when it cannot be read */
 export function readBytes(path: string, remedy: string): Uint8Array<ArrayBuffer> {
@@ -24,7 +25,11 @@ export function readMaybeGzip(path: string, remedy: string): { bytes: Uint8Array
   try {
     return { bytes: gunzipSync(packed), file: zipped };
   } catch (error) {
-    throw new DataError('format', zipped, `not a whole gzip file (${reason(error)}); fetch it again`);
+    throw new DataError(
+      'format',
+      zipped,
+      `not a whole gzip file (${reason(error)}); fetch it again`,
+    );
   }
 }
 

@@ -20,12 +20,14 @@ export interface FliteSpeechOptions extends SpokenDigitsOptions {
 const RECIPE = 1;
 
 /**
- * Labelled recordings of the ten digits: about 8 s of work, or a file of some 25 MB from the cache.
+ * Labelled recordings of the ten digits: about 8 s of work, or a file of some 20 MB from the cache.
  * @throws DataError when the package is not installed or fails
  */
 export async function fliteSpeech(options: FliteSpeechOptions): Promise<RawSource<Wave>> {
   const { cacheDir, onProgress, ...recipe } = options;
-  const key = createHash('sha256').update(JSON.stringify([RECIPE, recipe])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([RECIPE, recipe]))
+    .digest('hex');
   const file = cacheDir === undefined ? undefined : join(cacheDir, `flite-${key.slice(0, 16)}.bin`);
   const cached = file === undefined ? null : readCache(file);
   if (cached !== null) return cached;
@@ -81,9 +83,7 @@ function writeCache(folder: string, file: string, source: RawSource<Wave>): void
   const partial = `${file}.${process.pid}`;
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(partial, [new TextEncoder().encode(`${JSON.stringify(header)}\n`), body].map(
-      (part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength),
-    ).reduce((a, b) => Buffer.concat([a, b])));
+    writeFileSync(partial, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]));
     renameSync(partial, file);
   } catch {
     rmSync(partial, { force: true });

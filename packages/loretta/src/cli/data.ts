@@ -1,0 +1,58 @@
+/** `loretta data`: what a data set holds, and the proof that the pair is never seen. */
+import { defineCommand } from 'citty';
+import { loadData } from '../node/load-data';
+import { report } from './errors';
+import { dataArgs, dataChoice, runArgs } from './options';
+import { progress } from './progress';
+
+export const data = defineCommand({
+  meta: {
+    name: 'data',
+    description: [
+      'Describe a data set: sizes, tokens, pairs, licences.',
+      '',
+      '  loretta data',
+      '  loretta data --data ../data --texts sotu --json',
+    ].join('\n'),
+  },
+  args: { ...dataArgs, seed: runArgs.seed, quick: runArgs.quick, json: runArgs.json },
+  async run({ args }) {
+    process.exitCode = await main(args).then(
+      () => 0,
+      (error: unknown) => report(error),
+    );
+  },
+});
+
+async function main(args: Parameters<typeof dataChoice>[0] & { readonly json: boolean }): Promise<void> {
+  const choice = dataChoice(args);
+  const bar = progress(args.json);
+  try {
+    const loaded = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    bar.stop();
+    const modalities = Object.values(loaded.modalities).map((m) => ({
+      name: m.name,
+      source: m.source,
+      tokens: m.describe,
+      vocabulary: m.vocabSize,
+      length: m.maxLength,
+      train: m.train.labels.length,
+      test: m.test.labels.length,
+      credit: m.credit,
+    }));
+    const pairs = loaded.pairs.map((p) => ({ modalities: p.modalities, size: p.size }));
+    const described = { modalities, pairs, neverSeen: loaded.unseen, test: loaded.test.size };
+    if (args.json) {
+      console.log(JSON.stringify(described));
+      return;
+    }
+    for (const m of modalities) {
+      console.log(`${m.name}  ${m.source}: ${m.tokens}; ${m.vocabulary} ids, ${m.length} tokens; ${m.train} to train, ${m.test} to test`);
+      console.log(`    ${m.credit}`);
+    }
+    for (const p of pairs) console.log(`pairs ${p.modalities.join(' – ')}: ${p.size}`);
+    console.log(`never seen together: ${loaded.unseen.join(' – ')} (checked); aligned test rows: ${loaded.test.size}`);
+  } finally {
+    bar.stop();
+  }
+}

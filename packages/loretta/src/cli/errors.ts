@@ -1,0 +1,28 @@
+/** Exit codes: 0 done, 1 failed, 2 used wrongly. */
+import { DataError } from '../data/errors';
+
+/** Wrong words on the command line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Errors with a message that says it all; anything else shows where it came from. */
+const EXPLAINED = new Set([
+  'UsageError',
+  'DataError',
+  'TokenizerError',
+  'CheckpointError',
+  'StateDictError',
+  'SafetensorsError',
+  'NonFiniteError',
+  'ValueError',
+  'BackendError',
+]);
+
+/** Prints an error in one line and gives the exit code. */
+export function report(error: unknown): number {
+  const e = error instanceof Error ? error : new Error(String(error));
+  const known = EXPLAINED.has(e.name);
+  console.error(known ? `loretta: ${e.message.replaceAll('\n', ' ')}` : `loretta: ${e.stack ?? e.message}`);
+  return e instanceof UsageError || (e instanceof DataError && e.kind === 'config') ? 2 : 1;
+}

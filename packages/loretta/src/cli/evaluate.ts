@@ -1,0 +1,70 @@
+/** `loretta evaluate`: measure a trained arm again. */
+import { resolve } from 'node:path';
+import { setBackend } from '@loretta-ts/core';
+import { defineCommand } from 'citty';
+import { evaluate as measure, trainJudges } from '../evaluate/evaluate';
+import { chooseBackend } from '../node/choose-backend';
+import { loadArm } from '../node/load-arm';
+import { readRun } from '../node/run-folder';
+import { report, UsageError } from './errors';
+import { integer } from './options';
+import { progress } from './progress';
+import { directionTable } from './table';
+
+export const evaluate = defineCommand({
+  meta: {
+    name: 'evaluate',
+    description: [
+      'Measure a trained arm: all directions, matching, chain, probes.',
+      '',
+      '  loretta evaluate --run loretta-out --arm transitive',
+      '  loretta evaluate --run loretta-out --arm commutative --rows 1000 --json',
+    ].join('\n'),
+  },
+  args: {
+    run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
+    rows: { type: 'string', description: 'Test rows (default: as in the run)' },
+    seed: { type: 'string', description: 'Seed of sampling', default: '17' },
+    backend: { type: 'string', description: 'cpu, cpu:relaxed, cpu:none or reference', default: 'cpu' },
+    json: { type: 'boolean', description: 'Print one line of JSON, no progress', default: false },
+  },
+  async run({ args }) {
+    process.exitCode = await main(args).then(
+      () => 0,
+      (error: unknown) => report(error),
+    );
+  },
+});
+
+async function main(args: {
+  readonly run: string;
+  readonly arm: string;
+  readonly rows?: string | undefined;
+  readonly seed: string;
+  readonly backend: string;
+  readonly json: boolean;
+}): Promise<void> {
+  const folder = resolve(args.run);
+  const run = readRun(folder);
+  const rows = args.rows === undefined ? run.config.evaluate.rows : integer('rows', args.rows);
+  if (rows === 0) throw new UsageError('--rows is 0: give a number of test rows');
+  setBackend(chooseBackend(args.backend));
+  const bar = progress(args.json);
+  try {
+    const { model, vocab, graph, data } = await loadArm(folder, run, args.arm, (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
+    );
+    const judges = trainJudges(data, run.config.seed + 50);
+    const result = await measure(model, vocab, graph, data, judges, {
+      ...run.config.evaluate,
+      rows,
+      seed: integer('seed', args.seed),
+      onProgress: (stage, done, total) => bar.update(stage, done, total, ''),
+    });
+    bar.stop();
+    console.log(args.json ? JSON.stringify(result) : directionTable(result));
+  } finally {
+    bar.stop();
+  }
+}

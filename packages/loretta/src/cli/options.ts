@@ -1,0 +1,107 @@
+/** Options that several commands share. */
+import { existsSync, readFileSync } from 'node:fs';
+import type { ArgsDef } from 'citty';
+import { DataError } from '../data/errors';
+import type { FolderTexts } from '../data/node/svl';
+import type { SvlName } from '../data/svlMnist';
+import { type ExperimentConfig, parseConfig } from '../experiment/config';
+import type { DataChoice } from '../node/run-folder';
+import { UsageError } from './errors';
+
+/** Which data. */
+export const dataArgs = {
+  data: { type: 'string', description: 'Folder of real files laid out as mnist/, fsdd/recordings/, wine/, sotu/ (default: embedded data)' },
+  texts: { type: 'string', description: 'Texts of --data: captions, wine or sotu', default: 'captions' },
+  link: { type: 'string', description: 'The modality seen with both others: text, image or speech', default: 'text' },
+} as const satisfies ArgsDef;
+
+/** How. */
+export const runArgs = {
+  seed: { type: 'string', description: 'Seed of data order, weights and sampling', default: '0' },
+  config: { type: 'string', description: 'JSON file of settings; see `loretta config`' },
+  quick: { type: 'boolean', description: 'A short run with fewer steps and rows', default: false },
+  backend: { type: 'string', description: 'cpu, cpu:relaxed, cpu:none or reference', default: 'cpu' },
+  json: { type: 'boolean', description: 'Print the result as one line of JSON, no progress', default: false },
+} as const satisfies ArgsDef;
+
+/** An integer from 0. @throws UsageError */
+export function integer(name: string, text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n)) {
+    throw new UsageError(`--${name} is '${text}': give an integer from 0`);
+  }
+  return n;
+}
+
+/** One of several words. @throws UsageError */
+export function oneOf<T extends string>(name: string, text: string, words: readonly T[]): T {
+  const found = words.find((w) => w === text);
+  if (found === undefined) throw new UsageError(`--${name} is '${text}': give ${words.join(', ')}`);
+  return found;
+}
+
+/** The data that the options name. @throws UsageError, DataError for a folder that is not there */
+export function dataChoice(args: {
+  readonly data?: string | undefined;
+  readonly texts: string;
+  readonly link: string;
+  readonly seed: string;
+  readonly quick: boolean;
+}): DataChoice {
+  const folder = args.data ?? null;
+  if (folder !== null && !existsSync(folder)) {
+    throw new DataError('missing', folder, 'there is no such folder: give --data the folder that holds mnist/ and fsdd/');
+  }
+  const texts = oneOf<FolderTexts>('texts', args.texts, ['captions', 'wine', 'sotu']);
+  if (folder === null && texts !== 'captions') throw new UsageError(`--texts ${texts} needs --data FOLDER`);
+  return {
+    folder,
+    texts,
+    link: oneOf<SvlName>('link', args.link, ['text', 'image', 'speech']),
+    profile: args.quick ? 'quick' : 'full',
+    seed: integer('seed', args.seed),
+  };
+}
+
+/** What `--quick` changes: an example that ends within minutes, not a result. */
+const QUICK = {
+  train: { steps: 500, lrWarmup: 30 },
+  transitive: { earliest: 200, latest: 250, skill: 0.7 },
+  evaluate: { rows: 150, matchingRows: 100 },
+};
+
+/** The configuration: defaults, `--quick`, the file, `--seed`; later ones win. @throws UsageError, DataError */
+export function configFrom(args: {
+  readonly config?: string | undefined;
+  readonly quick: boolean;
+  readonly seed: string;
+}): ExperimentConfig {
+  const file = args.config === undefined ? {} : readConfig(args.config);
+  const base: Record<string, unknown> = args.quick ? QUICK : {};
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(file)) {
+    const below = base[key];
+    merged[key] = isObject(below) && isObject(value) ? { ...below, ...value } : value;
+  }
+  return parseConfig({ ...merged, seed: integer('seed', args.seed) });
+}
+
+function isObject(x: unknown): x is Record<string, unknown> {
+  return typeof x === 'object' && x !== null && !Array.isArray(x);
+}
+
+function readConfig(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new DataError('missing', path, 'cannot read this file: give --config a JSON file');
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch (error) {
+    throw new DataError('config', path, `is not JSON: ${(error as Error).message}`);
+  }
+  throw new DataError('config', path, 'must hold a JSON object of settings');
+}

@@ -1,0 +1,40 @@
+/** `loretta report`: write a run's page again. */
+import { resolve } from 'node:path';
+import { defineCommand } from 'citty';
+import { loadData } from '../node/load-data';
+import { readRun } from '../node/run-folder';
+import { writeReport } from '../report/write';
+import { report } from './errors';
+import { progress } from './progress';
+import { resultTable } from './table';
+
+export const reportCommand = defineCommand({
+  meta: {
+    name: 'report',
+    description: ['Print the table of a run and write its page.', '', '  loretta report --run loretta-out'].join('\n'),
+  },
+  args: {
+    run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    json: { type: 'boolean', description: 'Print the run as one line of JSON', default: false },
+  },
+  async run({ args }) {
+    process.exitCode = await main(args).then(
+      () => 0,
+      (error: unknown) => report(error),
+    );
+  },
+});
+
+async function main(args: { readonly run: string; readonly json: boolean }): Promise<void> {
+  const folder = resolve(args.run);
+  const run = readRun(folder);
+  const bar = progress(args.json);
+  try {
+    const data = await loadData(run.data, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    bar.stop();
+    const page = await writeReport(folder, run, data);
+    console.log(args.json ? JSON.stringify(run) : `${resultTable(run)}\nreport  ${page}`);
+  } finally {
+    bar.stop();
+  }
+}

@@ -1,0 +1,105 @@
+/** `loretta start`: the main job. */
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setBackend } from '@loretta-ts/core';
+import { defineCommand } from 'citty';
+import { localRunner, runExperiment } from '../experiment/run';
+import { chooseBackend } from '../node/choose-backend';
+import { loadData, trainDataOf } from '../node/load-data';
+import { makeFolder, type RunFile, saveRun } from '../node/run-folder';
+import { workerRunner } from '../node/worker-runner';
+import { writeReport } from '../report/write';
+import { ARMS, type ArmName } from '../train/arms';
+import { report } from './errors';
+import { configFrom, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
+import { duration, progress } from './progress';
+import { resultTable } from './table';
+
+export const start = defineCommand({
+  meta: {
+    name: 'start',
+    description: [
+      'Train LoReTTa and what it is compared with, evaluate, write a report.',
+      '',
+      '  loretta start                          embedded data, about 10 minutes',
+      '  loretta start --quick                  the same in little, under 3 minutes',
+      '  loretta start --data ../data --seed 1  real recordings',
+      '  loretta start --arms commutative,transitive,oracle,shuffled',
+    ].join('\n'),
+  },
+  args: {
+    ...dataArgs,
+    ...runArgs,
+    arms: { type: 'string', description: `Arms to compare, of ${ARMS.join(', ')}` },
+    out: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    workers: { type: 'string', description: 'Arms at the same time (default: one a core, 2 at most)' },
+  },
+  async run({ args }) {
+    process.exitCode = await main(args).then(
+      () => 0,
+      (error: unknown) => report(error),
+    );
+  },
+});
+
+type Args = Parameters<typeof configFrom>[0] &
+  Parameters<typeof dataChoice>[0] & {
+    readonly arms?: string | undefined;
+    readonly out: string;
+    readonly workers?: string | undefined;
+    readonly backend: string;
+    readonly json: boolean;
+  };
+
+async function main(args: Args): Promise<void> {
+  const began = performance.now();
+  const choice = dataChoice(args);
+  const base = configFrom(args);
+  const config =
+    args.arms === undefined
+      ? base
+      : { ...base, arms: args.arms.split(',').map((a) => oneOf<ArmName>('arms', a.trim(), ARMS)) };
+  const slots =
+    args.workers === undefined ? Math.min(2, availableParallelism()) : integer('workers', args.workers);
+  const backend = chooseBackend(args.backend);
+  setBackend(backend);
+  const out = resolve(args.out);
+  makeFolder(out);
+  const bar = progress(args.json);
+  try {
+    const data = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const trainData = trainDataOf(data, config.arms.includes('oracle'));
+    const runner =
+      slots > 1
+        ? workerRunner(new URL('../node/arm-worker.js', import.meta.url), slots, args.backend)
+        : localRunner();
+    const result = await runExperiment(trainData, config, runner, (job, stage, done, total, loss) =>
+      bar.update(`${job}: ${stage}`, done, total, loss === null ? '' : `loss ${loss.toFixed(3)}`),
+    );
+    bar.stop();
+    const run: RunFile = {
+      version: 1,
+      data: choice,
+      credits: [...new Set(Object.values(data.modalities).map((m) => m.credit))],
+      config,
+      warmUp: result.warmUp,
+      arms: result.arms.map(({ checkpoint: _checkpoint, ...rest }) => rest),
+      ran: {
+        backend: `${backend.name} ${backend.info().executor} ${backend.info().simd ?? ''}`.trim(),
+        node: process.version,
+        cores: availableParallelism(),
+        seconds: (performance.now() - began) / 1000,
+      },
+    };
+    await saveRun(out, run, result.arms);
+    const page = await writeReport(out, run, data);
+    if (args.json) console.log(JSON.stringify(run));
+    else {
+      console.log(resultTable(run));
+      console.log(`report  ${page}`);
+      console.log(`run     ${join(out, 'run.json')}, ${duration(run.ran.seconds)} min`);
+    }
+  } finally {
+    bar.stop();
+  }
+}

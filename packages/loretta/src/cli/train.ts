@@ -1,0 +1,127 @@
+/** `loretta train`: one arm, with checkpoints that it can go on from. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setBackend } from '@loretta-ts/core';
+import { writeFileAtomic } from '@loretta-ts/nn/node';
+import { defineCommand } from 'citty';
+import { trainJudges } from '../evaluate/evaluate';
+import { judgeGenerated } from '../experiment/purity';
+import { evaluateSkill } from '../experiment/skill';
+import { setUp } from '../experiment/warmup';
+import { chooseBackend } from '../node/choose-backend';
+import { loadData, trainDataOf } from '../node/load-data';
+import { checkpointPath, makeFolder } from '../node/run-folder';
+import { ARMS, makeArm } from '../train/arms';
+import { report, UsageError } from './errors';
+import { configFrom, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
+import { progress } from './progress';
+
+export const train = defineCommand({
+  meta: {
+    name: 'train',
+    description: [
+      'Train one arm and keep checkpoints.',
+      '',
+      '  loretta train --arm transitive --out run1',
+      '  loretta train --arm transitive --out run1 --resume',
+      '  loretta train --arm commutative --data ../data --config small.json --json',
+    ].join('\n'),
+  },
+  args: {
+    ...dataArgs,
+    ...runArgs,
+    arm: { type: 'string', description: `One of ${ARMS.join(', ')}`, default: 'transitive' },
+    out: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    every: { type: 'string', description: 'Steps between checkpoints', default: '200' },
+    resume: { type: 'boolean', description: 'Go on from the checkpoint in --out', default: false },
+  },
+  async run({ args }) {
+    process.exitCode = await main(args).then(
+      () => 0,
+      (error: unknown) => report(error),
+    );
+  },
+});
+
+type Args = Parameters<typeof configFrom>[0] &
+  Parameters<typeof dataChoice>[0] & {
+    readonly arm: string;
+    readonly out: string;
+    readonly every: string;
+    readonly resume: boolean;
+    readonly backend: string;
+    readonly json: boolean;
+  };
+
+/** Steps between measurements of the generator's skill before the gate is open. */
+const PROBE_EVERY = 100;
+
+async function main(args: Args): Promise<void> {
+  const name = oneOf('arm', args.arm, ARMS);
+  const choice = dataChoice(args);
+  const config = configFrom(args);
+  const every = integer('every', args.every);
+  if (every === 0) throw new UsageError('--every is 0: give a number of steps');
+  const out = resolve(args.out);
+  const path = checkpointPath(out, name);
+  if (args.resume && !existsSync(path)) {
+    throw new UsageError(`--resume: there is no ${path}: leave --resume out to start anew`);
+  }
+  setBackend(chooseBackend(args.backend));
+  makeFolder(out);
+  const bar = progress(args.json);
+  // a stop is taken after the step in progress
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+  };
+  process.once('SIGINT', stop);
+  try {
+    const loaded = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const data = trainDataOf(loaded, name === 'oracle');
+    const judges = trainJudges(data, config.seed + 50);
+    const arm = makeArm(name, data.test.modalities, config.transitive);
+    const setup = setUp(data, config, arm);
+    let open = arm.transitive === null;
+    if (args.resume) {
+      const metadata = setup.trainer.restore(new Uint8Array(await readFile(path)));
+      open ||= metadata.get('gate') === 'open';
+    }
+    const save = async (): Promise<void> => {
+      const bytes = await setup.trainer.save({
+        arm: name,
+        gate: open ? 'open' : 'closed',
+        config: JSON.stringify(setup.model.config),
+      });
+      await writeFileAtomic(path, bytes);
+    };
+    const { earliest, latest, skill, share } = config.transitive;
+    while (setup.trainer.steps < config.train.steps && !stopped) {
+      const { steps } = setup.trainer;
+      if (!open && steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
+        const found = await evaluateSkill(setup, data, judges, config);
+        open = found.least >= skill || steps >= latest;
+        if (!args.json) console.error(`step ${steps}: generator's skill ${found.least.toFixed(2)}, gate ${open ? 'opens' : 'stays closed'}`);
+      }
+      const done = await setup.trainer.step(arm, open ? share : 0);
+      const purity = judgeGenerated(done, setup.vocab, judges);
+      const note = purity === null ? '' : `  purity ${(purity.right / purity.total).toFixed(2)}`;
+      bar.update(`train ${name}`, done.step + 1, config.train.steps, `loss ${done.loss.toFixed(3)}${note}`);
+      if (args.json && (done.step + 1) % every === 0) {
+        console.log(JSON.stringify({ step: done.step + 1, loss: done.loss, bits: done.bits, lr: done.lr, gradNorm: done.gradNorm }));
+      }
+      if ((done.step + 1) % every === 0) await save();
+    }
+    await save();
+    bar.stop();
+    if (stopped) {
+      console.error(`stopped after step ${setup.trainer.steps}; go on with: loretta train --arm ${name} --out ${args.out} --resume`);
+    }
+    if (args.json) console.log(JSON.stringify({ arm: name, steps: setup.trainer.steps, checkpoint: path }));
+    else console.log(`checkpoint  ${join(path)}`);
+  } finally {
+    process.off('SIGINT', stop);
+    bar.stop();
+  }
+}

@@ -1,0 +1,181 @@
+/** The matrix of directions: how well each modality is predicted and generated from each other one. */
+import { key } from '@loretta-ts/core';
+import type { Decoder } from '@loretta-ts/nn';
+import { rowsOf, type TrainData } from '../train/data';
+import { generateBlock } from '../generate-block';
+import type { Vocabulary } from '../vocabulary';
+import { type Estimate, meanOf, proportion } from './intervals';
+import type { Judge } from './judge';
+import { logLikelihood, type Rows, tokenCounts } from './score';
+
+/** What evaluation works on. */
+export interface EvaluationContext {
+  readonly model: Decoder;
+  readonly vocab: Vocabulary;
+  readonly data: TrainData;
+  readonly judges: Readonly<Record<string, Judge>>;
+  /** Aligned test rows that count. */
+  readonly rows: number;
+  readonly seed: number;
+}
+
+/** One direction, `from -> to`. */
+export interface Direction {
+  readonly from: string;
+  readonly to: string;
+  /** Whether training had real pairs of the two. */
+  readonly seen: boolean;
+  /** Bits per token of `to` given `from` of the same row. */
+  readonly matched: Estimate;
+  /** Given `from` of another class. */
+  readonly mismatched: Estimate;
+  readonly unconditional: Estimate;
+  /** Mismatched minus matched, paired by row: what the condition is worth. */
+  readonly gain: Estimate;
+  /** Share of generated blocks that the judge puts in the condition's class. */
+  readonly accuracy: Estimate;
+  /** The same with classifier-free guidance. */
+  readonly guided: Estimate;
+  /** Judge's class of every guided sample beside the true one: `confusion[true][judged]`. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** Aligned test rows of a modality as joint ids. */
+export function testRows({ vocab, data, rows }: EvaluationContext, name: string): Rows {
+  const { test } = data;
+  const column = test.modalities.indexOf(name);
+  const index = Array.from({ length: rows }, (_, i) => test.index[i * test.modalities.length + column]!);
+  return { modality: name, ids: rowsOf(vocab, name, data.modalities[name]!.test, index) };
+}
+
+/** For each row another one of a different class, the same on every call. */
+export function otherClass(labels: ArrayLike<number>, n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => {
+    for (let step = 1; step < n; step++) {
+      const j = (i + step * 7 + Math.floor(n / 2)) % n;
+      if (labels[j] !== labels[i]) return j;
+    }
+    return i;
+  });
+}
+
+function permuteRows(rows: Rows, order: Int32Array): Rows {
+  const length = rows.ids.length / order.length;
+  const ids = new Int32Array(rows.ids.length);
+  order.forEach((from, i) => {
+    ids.set(rows.ids.subarray(from * length, (from + 1) * length), i * length);
+  });
+  return { modality: rows.modality, ids };
+}
+
+/** Bits per token of each row. */
+function bits(nats: Float64Array, counts: Float64Array): Float64Array {
+  return nats.map((x, i) => -x / counts[i]! / Math.LN2);
+}
+
+/** Judged classes of generated joint ids. */
+export function judged(c: EvaluationContext, name: string, ids: Int32Array): Int32Array {
+  const { length, lengths, local } = localRows(c, name, ids);
+  return c.judges[name]!.classify(local, length === 0 ? undefined : lengths);
+}
+
+function localRows(
+  { vocab, data }: EvaluationContext,
+  name: string,
+  ids: Int32Array,
+): { length: number; lengths: Int32Array; local: Int32Array } {
+  const length = data.modalities[name]!.maxLength;
+  const [from] = vocab.content(name);
+  const n = ids.length / length;
+  const lengths = new Int32Array(n).fill(length);
+  const local = new Int32Array(ids.length);
+  for (let i = 0; i < n; i++) {
+    for (let t = 0; t < length; t++) {
+      const id = ids[i * length + t]!;
+      if (id < from) {
+        lengths[i] = t;
+        break;
+      }
+      local[i * length + t] = id - from;
+    }
+  }
+  return { length, lengths, local };
+}
+
+/** Generates `to` from rows of `from` and counts the classes that the judge finds. */
+export async function generateFrom(
+  c: EvaluationContext,
+  condition: Rows,
+  to: string,
+  options: { readonly guidance: number | null; readonly temperature: number; readonly stream: number },
+): Promise<Int32Array> {
+  const { model, vocab, seed } = c;
+  return generateBlock(model, vocab, [{ ...condition, generated: false }], to, {
+    key: key(seed).fold(options.stream),
+    temperature: options.temperature,
+    guidance: options.guidance,
+  });
+}
+
+/** All directions between different modalities. */
+export async function directionMatrix(
+  c: EvaluationContext,
+  options: { readonly guidance: number; readonly onProgress?: (done: number, total: number) => void },
+): Promise<Direction[]> {
+  const names = Object.keys(c.data.modalities);
+  const classes = Object.values(c.data.modalities)[0]!.test.classes;
+  const labels = c.data.test.labels;
+  const others = otherClass(labels, c.rows);
+  const blocks = new Map(names.map((name) => [name, testRows(c, name)]));
+  const pairs = names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const));
+  const plain = new Map<string, Float64Array>();
+  for (const name of names) {
+    plain.set(name, logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows));
+  }
+  const found: Direction[] = [];
+  for (const [from, to] of pairs) {
+    options.onProgress?.(found.length, pairs.length);
+    const source = blocks.get(from)!;
+    const target = blocks.get(to)!;
+    const counts = tokenCounts(c.vocab, target, c.rows);
+    const matched = bits(logLikelihood(c.model, c.vocab, [source], target, c.rows), counts);
+    const wrong = permuteRows(source, others);
+    const mismatched = bits(logLikelihood(c.model, c.vocab, [wrong], target, c.rows), counts);
+    const stream = found.length * 4;
+    const free = judged(c, to, await generateFrom(c, source, to, { guidance: null, temperature: 1, stream }));
+    const steered = judged(
+      c,
+      to,
+      await generateFrom(c, source, to, { guidance: options.guidance, temperature: 1, stream: stream + 1 }),
+    );
+    found.push({
+      from,
+      to,
+      seen: c.data.pairs.some((p) => p.modalities.includes(from) && p.modalities.includes(to)),
+      matched: meanOf(matched),
+      mismatched: meanOf(mismatched),
+      unconditional: meanOf(bits(plain.get(to)!, counts)),
+      gain: meanOf(mismatched.map((x, i) => x - matched[i]!)),
+      accuracy: hits(free, labels),
+      guided: hits(steered, labels),
+      confusion: confusion(steered, labels, classes),
+    });
+  }
+  options.onProgress?.(pairs.length, pairs.length);
+  return found;
+}
+
+/** Share of judged classes that are right. */
+export function hits(judgedClasses: ArrayLike<number>, labels: ArrayLike<number>): Estimate {
+  let right = 0;
+  for (let i = 0; i < judgedClasses.length; i++) if (judgedClasses[i] === labels[i]) right++;
+  return proportion(right, judgedClasses.length);
+}
+
+function confusion(found: Int32Array, labels: ArrayLike<number>, classes: number): number[][] {
+  const table = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  found.forEach((c, i) => {
+    table[labels[i]!]![c]!++;
+  });
+  return table;
+}

@@ -1,0 +1,166 @@
+/** All that a model is measured by, as plain data. */
+import type { Decoder } from '@loretta-ts/nn';
+import type { ModalityGraph } from '../graph';
+import type { TrainData } from '../train/data';
+import type { Vocabulary } from '../vocabulary';
+import { type Direction, directionMatrix, type EvaluationContext, generateFrom, testRows } from './directions';
+import type { Estimate } from './intervals';
+import { type Judge, trainJudge } from './judge';
+import { chain, matching } from './matching';
+import { probe } from './probe';
+
+/** Results on a pair that was never seen together. */
+export interface UnseenPair {
+  readonly from: string;
+  readonly to: string;
+  /** 1-of-classes matching by pointwise mutual information. */
+  readonly matching: Estimate;
+  /** The pair's link: `from`, the modalities between, `to`. */
+  readonly route: readonly string[];
+  /** Judged accuracy of the chain over the link, plain and guided. */
+  readonly chain: Estimate;
+  readonly chainGuided: Estimate;
+  /** A probe trained on `from`, tested on `to`. */
+  readonly transfer: Estimate;
+}
+
+export interface Evaluation {
+  readonly rows: number;
+  readonly classes: number;
+  readonly directions: readonly Direction[];
+  readonly unseen: readonly UnseenPair[];
+  /** Linear probe of each modality on itself. */
+  readonly probes: Readonly<Record<string, Estimate>>;
+  /** Accuracy of each judge on real test tokens: the ceiling of judged accuracy. */
+  readonly judges: Readonly<Record<string, number>>;
+  /** Generated ids (joint) for the first rows of unseen directions, for pictures: `[shown, length]`. */
+  readonly samples: readonly Sample[];
+}
+
+export interface Sample {
+  readonly from: string;
+  readonly to: string;
+  /** Aligned test rows that were the condition. */
+  readonly rows: readonly number[];
+  /** Local ids of each generated block. */
+  readonly ids: readonly (readonly number[])[];
+  /** Classes that the judge gives. */
+  readonly judged: readonly number[];
+}
+
+export interface EvaluateOptions {
+  readonly seed: number;
+  /** Aligned test rows (all that there are, if fewer). */
+  readonly rows: number;
+  /** Rows of the matching task. */
+  readonly matchingRows: number;
+  readonly guidance: number;
+  readonly onProgress?: (stage: string, done: number, total: number) => void;
+}
+
+/** Judges for all modalities, trained on real tokens only. */
+export function trainJudges(data: TrainData, seed: number): Record<string, Judge> {
+  return Object.fromEntries(
+    Object.values(data.modalities).map((m, i) => [m.name, trainJudge(m, { seed: seed + 100 * i })]),
+  );
+}
+
+/** Aligned rows in an order that mixes classes, so that the first n of them are balanced. */
+export function balanced(data: TrainData): TrainData {
+  const { test } = data;
+  const width = test.modalities.length;
+  const classes = 1 + test.labels.reduce((a, b) => Math.max(a, b), 0);
+  const groups = Array.from({ length: classes }, () => [] as number[]);
+  test.labels.forEach((k, i) => {
+    groups[k]!.push(i);
+  });
+  const order: number[] = [];
+  for (let i = 0; order.length < test.size; i++) {
+    for (const g of groups) if (g[i] !== undefined) order.push(g[i]!);
+  }
+  const index = new Int32Array(test.index.length);
+  order.forEach((from, i) => {
+    index.set(test.index.subarray(from * width, (from + 1) * width), i * width);
+  });
+  const labels = Int32Array.from(order, (i) => test.labels[i]!);
+  return { ...data, test: { ...test, index, labels } };
+}
+
+/** Runs every measurement. The judges are not trained on anything generated. */
+export async function evaluate(
+  model: Decoder,
+  vocab: Vocabulary,
+  graph: ModalityGraph,
+  given: TrainData,
+  judges: Readonly<Record<string, Judge>>,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const data = balanced(given);
+  const rows = Math.min(options.rows, data.test.size);
+  const c: EvaluationContext = { model, vocab, data, judges, rows, seed: options.seed };
+  const progress = options.onProgress ?? (() => undefined);
+  const directions = await directionMatrix(c, {
+    guidance: options.guidance,
+    onProgress: (done, total) => progress('directions', done, total),
+  });
+  const unseen: UnseenPair[] = [];
+  const samples: Sample[] = [];
+  const missing = graph.missing().flatMap(([a, b]) => [[a, b] as const, [b, a] as const]);
+  for (const [i, [from, to]] of missing.entries()) {
+    progress('unseen pairs', i, missing.length);
+    const route = graph.route(from, to);
+    unseen.push({
+      from,
+      to,
+      route,
+      matching: matching(c, from, to, options.matchingRows),
+      chain: await chain(c, route, null),
+      chainGuided: await chain(c, route, options.guidance),
+      transfer: probe(c, from, to, 1000),
+    });
+    samples.push(await sample(c, from, to, options.guidance));
+  }
+  progress('unseen pairs', missing.length, missing.length);
+  const probes: Record<string, Estimate> = {};
+  for (const name of Object.keys(data.modalities)) probes[name] = probe(c, name, name, 1000);
+  return {
+    rows,
+    classes: Object.values(data.modalities)[0]!.test.classes,
+    directions,
+    unseen,
+    probes,
+    judges: Object.fromEntries(Object.entries(judges).map(([name, j]) => [name, j.accuracy])),
+    samples,
+  };
+}
+
+/** Rows shown in pictures. */
+const SHOWN = 40;
+
+async function sample(c: EvaluationContext, from: string, to: string, guidance: number): Promise<Sample> {
+  const n = Math.min(SHOWN, c.rows);
+  const few: EvaluationContext = { ...c, rows: n };
+  const ids = await generateFrom(few, testRows(few, from), to, { guidance, temperature: 1, stream: 999 });
+  const length = c.data.modalities[to]!.maxLength;
+  const [first] = c.vocab.content(to);
+  const local = Array.from({ length: n }, (_, i) =>
+    [...ids.subarray(i * length, (i + 1) * length)].filter((id) => id >= first).map((id) => id - first),
+  );
+  const columns = c.data.test.modalities;
+  const column = columns.indexOf(from);
+  return {
+    from,
+    to,
+    rows: Array.from({ length: n }, (_, i) => c.data.test.index[i * columns.length + column]!),
+    ids: local,
+    judged: [...c.judges[to]!.classify(padRows(local, length), local.map((r) => r.length))],
+  };
+}
+
+function padRows(rows: readonly (readonly number[])[], length: number): Int32Array {
+  const out = new Int32Array(rows.length * length);
+  rows.forEach((r, i) => {
+    out.set(r, i * length);
+  });
+  return out;
+}

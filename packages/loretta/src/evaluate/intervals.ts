@@ -1,0 +1,43 @@
+/** Estimates with 95 % intervals. */
+
+/** A value and the interval around it. */
+export interface Estimate {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** Observations. */
+  readonly n: number;
+}
+
+const Z = 1.959963984540054;
+
+/** A proportion with Wilson's interval. NaN for no trials. */
+export function proportion(hits: number, n: number): Estimate {
+  const p = hits / n;
+  const centre = (p + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
+  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((p * (1 - p)) / n + (Z * Z) / (4 * n * n));
+  return { value: p, low: Math.max(0, centre - half), high: Math.min(1, centre + half), n };
+}
+
+/** A mean with the interval of the normal distribution. */
+export function meanOf(values: ArrayLike<number>): Estimate {
+  const n = values.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += values[i]!;
+  const value = sum / n;
+  let squares = 0;
+  for (let i = 0; i < n; i++) squares += (values[i]! - value) ** 2;
+  const half = n > 1 ? Z * Math.sqrt(squares / (n - 1) / n) : Number.POSITIVE_INFINITY;
+  return { value, low: value - half, high: value + half, n };
+}
+
+/** The mean over runs with the range that they span. */
+export function rangeOf(values: readonly number[]): Estimate {
+  const value = values.reduce((a, b) => a + b, 0) / values.length;
+  return { value, low: Math.min(...values), high: Math.max(...values), n: values.length };
+}
+
+/** Whether two intervals have no point in common. */
+export function apart(a: Estimate, b: Estimate): boolean {
+  return a.high < b.low || b.high < a.low;
+}

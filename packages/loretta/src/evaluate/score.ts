@@ -1,0 +1,67 @@
+/** Log-likelihoods of one block given others: bits per token, matching, zero-shot classification. */
+import { crossEntropy, reshape, tensor, tidy } from '@loretta-ts/core';
+import { type Decoder, selectRows } from '@loretta-ts/nn';
+import { type Block, pack } from '../sequence';
+import type { Vocabulary } from '../vocabulary';
+
+/** Rows that go through the model at once. */
+const CHUNK = 128;
+
+/** A block of rows `[b, length]` in joint ids. */
+export interface Rows {
+  readonly modality: string;
+  readonly ids: Int32Array;
+}
+
+/**
+ * log p(target | conditions) of each row in nats, over the target's content tokens, `[b]`; its modality token is given.
+ * Without conditions this is the unconditional likelihood.
+ */
+export function logLikelihood(
+  model: Decoder,
+  vocab: Vocabulary,
+  conditions: readonly Rows[],
+  target: Rows,
+  b: number,
+): Float64Array {
+  const out = new Float64Array(b);
+  for (let at = 0; at < b; at += CHUNK) {
+    const n = Math.min(CHUNK, b - at);
+    const blocks: Block[] = [...conditions, target].map(({ modality, ids }) => {
+      const length = ids.length / b;
+      return { modality, ids: ids.subarray(at * length, (at + n) * length), generated: false };
+    });
+    const last = vocab.index(target.modality);
+    const order = new Array<readonly number[]>(n).fill(blocks.map((_, i) => i));
+    const packed = pack(vocab, blocks, order, { lossOn: 'real' });
+    const rows: number[] = [];
+    for (let i = 0; i < packed.targets.length; i++) {
+      if (packed.targets[i]! >= 0 && packed.weightsKey[i] === last) rows.push(i);
+    }
+    const losses = tidy(() => {
+      const shape = [packed.b, packed.t];
+      const hidden = model.forward(tensor(packed.ids, { shape }), {
+        within: tensor(packed.within, { shape }),
+      });
+      const logits = model.logits(selectRows(hidden, tensor(Int32Array.from(rows))));
+      const wanted = Int32Array.from(rows, (r) => packed.targets[r]!);
+      return reshape(crossEntropy(logits, tensor(wanted)), [rows.length]).keep();
+    });
+    const nats = losses.dataSync();
+    losses.dispose();
+    rows.forEach((r, i) => {
+      out[at + Math.floor(r / packed.t)]! -= nats[i]!;
+    });
+  }
+  return out;
+}
+
+/** Content tokens of each row that count in a likelihood: up to and with the end token. */
+export function tokenCounts(vocab: Vocabulary, target: Rows, b: number): Float64Array {
+  const length = target.ids.length / b;
+  const end = vocab.end(target.modality);
+  return Float64Array.from({ length: b }, (_, i) => {
+    const at = target.ids.subarray(i * length, (i + 1) * length).indexOf(end);
+    return at < 0 ? length : at + 1;
+  });
+}

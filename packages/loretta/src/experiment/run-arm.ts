@@ -1,0 +1,119 @@
+/** One arm from its start to its evaluation: what a worker does. */
+import { DataError } from '../data/errors';
+import { type Evaluation, evaluate } from '../evaluate/evaluate';
+import type { Judge } from '../evaluate/judge';
+import { judgeGenerated } from './purity';
+import { type ArmName, makeArm } from '../train/arms';
+import type { TrainData } from '../train/data';
+import type { StepReport } from '../train/trainer';
+import type { ExperimentConfig } from './config';
+import { setUp } from './warmup';
+
+/** A point of a training curve: means over the steps since the point before. */
+export interface CurvePoint {
+  readonly step: number;
+  readonly loss: number;
+  readonly bits: Readonly<Record<string, number>>;
+  readonly lr: number;
+  readonly gradNorm: number;
+  /** Judged purity of pseudo-blocks in these steps; null where none were made. */
+  readonly purity: number | null;
+}
+
+export interface ArmResult {
+  readonly arm: ArmName;
+  readonly seed: number;
+  readonly steps: number;
+  readonly curve: readonly CurvePoint[];
+  readonly evaluation: Evaluation;
+  readonly trainSeconds: number;
+  readonly parameters: number;
+  readonly checkpoint: Uint8Array;
+}
+
+export type ArmProgress = (stage: 'train' | 'evaluate', done: number, total: number, loss: number | null) => void;
+
+/** Steps that a point of the curve sums up. */
+const POINT = 20;
+
+/** Collects reports into a curve. */
+export class Curve {
+  readonly points: CurvePoint[] = [];
+  private reports: StepReport[] = [];
+  private right = 0;
+  private judgedRows = 0;
+
+  add(report: StepReport, purity: { right: number; total: number } | null): void {
+    this.reports.push(report);
+    if (purity !== null) {
+      this.right += purity.right;
+      this.judgedRows += purity.total;
+    }
+    if (this.reports.length < POINT) return;
+    const mean = (xs: number[]): number => xs.reduce((a, b) => a + b, 0) / xs.length;
+    const names = new Set(this.reports.flatMap((r) => Object.keys(r.bits)));
+    const last = this.reports.at(-1)!;
+    this.points.push({
+      step: last.step + 1,
+      loss: mean(this.reports.map((r) => r.loss)),
+      bits: Object.fromEntries(
+        [...names].map((n) => [n, mean(this.reports.flatMap((r) => (r.bits[n] === undefined ? [] : [r.bits[n]!])))]),
+      ),
+      lr: last.lr,
+      gradNorm: mean(this.reports.map((r) => r.gradNorm)),
+      purity: this.judgedRows === 0 ? null : this.right / this.judgedRows,
+    });
+    this.reports = [];
+    this.right = 0;
+    this.judgedRows = 0;
+  }
+}
+
+/**
+ * Trains an arm, from the warm-up checkpoint where it forks, and evaluates it.
+ * @throws what the trainer throws; DataError for an oracle without real pairs
+ */
+export async function runArm(
+  name: ArmName,
+  data: TrainData,
+  judges: Readonly<Record<string, Judge>>,
+  config: ExperimentConfig,
+  checkpoint: Uint8Array | null,
+  onProgress: ArmProgress,
+): Promise<ArmResult> {
+  const order = data.test.modalities;
+  const arm = makeArm(name, order, config.transitive);
+  if (arm.oracle && data.oracle === null) {
+    throw new DataError('config', 'oracle', 'this data has no real pairs of the unseen modalities');
+  }
+  const setup = setUp(data, config, arm);
+  if (arm.forks && checkpoint !== null) setup.trainer.restore(checkpoint);
+  const curve = new Curve();
+  const began = performance.now();
+  const { steps } = config.train;
+  while (setup.trainer.steps < steps) {
+    const report = await setup.trainer.step(arm, config.transitive.share);
+    curve.add(report, judgeGenerated(report, setup.vocab, judges));
+    if (report.step % POINT === 0) onProgress('train', report.step, steps, report.loss);
+  }
+  const trainSeconds = (performance.now() - began) / 1000;
+  onProgress('train', steps, steps, curve.points.at(-1)?.loss ?? null);
+  const evaluation = await evaluate(setup.model, setup.vocab, setup.graph, data, judges, {
+    ...config.evaluate,
+    seed: config.seed + 17,
+    onProgress: (_stage, done, total) => onProgress('evaluate', done, total, null),
+  });
+  const result: ArmResult = {
+    arm: name,
+    seed: config.seed,
+    steps,
+    curve: curve.points,
+    evaluation,
+    trainSeconds,
+    parameters: setup.model.parameterCount,
+    checkpoint: await setup.trainer.save({ arm: name, config: JSON.stringify(setup.model.config) }),
+  };
+  setup.trainer.dispose();
+  setup.model.dispose();
+  return result;
+}

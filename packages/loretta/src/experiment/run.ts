@@ -1,0 +1,113 @@
+/** The main job: one warm-up, then every arm from it with the same budget, evaluated alike. */
+import { type ArmName, ARMS, makeArm } from '../train/arms';
+import type { TrainData } from '../train/data';
+import { trainJudges } from '../evaluate/evaluate';
+import type { ExperimentConfig } from './config';
+import { type ArmProgress, type ArmResult, Curve, type CurvePoint, runArm } from './run-arm';
+import { setUp, type WarmUp, warmUp } from './warmup';
+
+/** Where arms run: in this thread, or in workers. */
+export interface ArmRunner {
+  /** Arms that run at the same time. */
+  readonly slots: number;
+  run(
+    name: ArmName,
+    data: TrainData,
+    config: ExperimentConfig,
+    checkpoint: Uint8Array | null,
+    onProgress: ArmProgress,
+  ): Promise<ArmResult>;
+}
+
+export interface ExperimentResult {
+  readonly config: ExperimentConfig;
+  readonly warmUp: Omit<WarmUp, 'checkpoint'> & { readonly curve: readonly CurvePoint[]; readonly seconds: number };
+  readonly arms: readonly ArmResult[];
+}
+
+export type ExperimentProgress = (
+  job: 'warm-up' | ArmName,
+  stage: 'train' | 'evaluate',
+  done: number,
+  total: number,
+  loss: number | null,
+) => void;
+
+/** Arms in the thread of the caller. */
+export function localRunner(): ArmRunner {
+  return {
+    slots: 1,
+    async run(name, data, config, checkpoint, onProgress) {
+      const judges = trainJudges(data, config.seed + 50);
+      try {
+        return await runArm(name, data, judges, config, checkpoint, onProgress);
+      } finally {
+        for (const j of Object.values(judges)) j.dispose();
+      }
+    },
+  };
+}
+
+/**
+ * Runs the warm-up here while arms that do not fork from it run in `runner`, then the others.
+ * @throws what training throws
+ */
+export async function runExperiment(
+  data: TrainData,
+  config: ExperimentConfig,
+  runner: ArmRunner,
+  onProgress: ExperimentProgress,
+): Promise<ExperimentResult> {
+  const order = data.test.modalities;
+  const names = config.arms;
+  const forks = (name: ArmName): boolean => makeArm(name, order, config.transitive).forks;
+  const start = (name: ArmName, checkpoint: Uint8Array | null): Promise<ArmResult> =>
+    runner.run(name, data, config, checkpoint, (stage, done, total, loss) =>
+      onProgress(name, stage, done, total, loss),
+    );
+  const independent = names.filter((n) => !forks(n));
+  const dependent = names.filter(forks);
+  // one slot is kept for the warm-up where there are two
+  const early = runner.slots > 1 ? queue(independent, runner.slots - 1, (n) => start(n, null)) : null;
+  const warm = dependent.length > 0 ? await runWarmUp(data, config, onProgress) : null;
+  const late = await queue(dependent, runner.slots, (n) => start(n, warm!.warmUp.checkpoint));
+  const rest = early === null ? await queue(independent, 1, (n) => start(n, null)) : await early;
+  const all = [...late, ...rest];
+  all.sort((a, b) => ARMS.indexOf(a.arm) - ARMS.indexOf(b.arm));
+  const summary = warm
+    ? { steps: warm.warmUp.steps, skill: warm.warmUp.skill, reached: warm.warmUp.reached, curve: warm.curve, seconds: warm.seconds }
+    : { steps: 0, skill: { least: 0, byTarget: {} }, reached: false, curve: [], seconds: 0 };
+  return { config, warmUp: summary, arms: all };
+}
+
+async function runWarmUp(
+  data: TrainData,
+  config: ExperimentConfig,
+  onProgress: ExperimentProgress,
+): Promise<{ warmUp: WarmUp; curve: readonly CurvePoint[]; seconds: number }> {
+  const began = performance.now();
+  const judges = trainJudges(data, config.seed + 50);
+  const setup = setUp(data, config, makeArm('commutative', data.test.modalities, config.transitive));
+  const curve = new Curve();
+  const { latest } = config.transitive;
+  const result = await warmUp(setup, data, judges, config, (report) => {
+    curve.add(report, null);
+    if (report.step % 10 === 0) onProgress('warm-up', 'train', report.step, latest, report.loss);
+  });
+  onProgress('warm-up', 'train', latest, latest, curve.points.at(-1)?.loss ?? null);
+  for (const j of Object.values(judges)) j.dispose();
+  setup.trainer.dispose();
+  setup.model.dispose();
+  return { warmUp: result, curve: curve.points, seconds: (performance.now() - began) / 1000 };
+}
+
+/** Runs jobs in order, `slots` at a time. */
+async function queue<T, R>(jobs: readonly T[], slots: number, run: (job: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = new Array<R>(jobs.length);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let i = next++; i < jobs.length; i = next++) results[i] = await run(jobs[i]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(slots, jobs.length) }, lane));
+  return results;
+}

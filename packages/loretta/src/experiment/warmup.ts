@@ -1,0 +1,129 @@
+/** What every arm starts from: vocabulary, graph, model, and the common commutative warm-up. */
+import { key } from '@loretta-ts/core';
+import { Decoder } from '@loretta-ts/nn';
+import { PairSampler } from '../data/sampler';
+import { assertNeverPaired } from '../data/neverPaired';
+import { evaluateSkill, type Skill } from './skill';
+import { ModalityGraph } from '../graph';
+import type { Judge } from '../evaluate/judge';
+import { type Arm, makeArm } from '../train/arms';
+import { modalitiesOf, type TrainData } from '../train/data';
+import { type StepReport, Trainer } from '../train/trainer';
+import { Vocabulary } from '../vocabulary';
+import type { ExperimentConfig } from './config';
+
+/** A model in training with its surroundings. */
+export interface Setup {
+  readonly vocab: Vocabulary;
+  readonly graph: ModalityGraph;
+  readonly model: Decoder;
+  readonly trainer: Trainer;
+}
+
+/** Vocabulary and graph of observed pairs. */
+export function describeData(data: TrainData): { vocab: Vocabulary; graph: ModalityGraph } {
+  const names = Object.keys(data.modalities);
+  return {
+    vocab: new Vocabulary(modalitiesOf(data)),
+    graph: new ModalityGraph(
+      names,
+      data.pairs.map((p) => [p.modalities[0], p.modalities[1]] as [string, string]),
+    ),
+  };
+}
+
+/** A fresh model for a vocabulary. */
+export function makeModel(vocab: Vocabulary, config: ExperimentConfig): Decoder {
+  const { dim, layers, heads, dropout } = config.model;
+  const longest = vocab.modalities.reduce((n, m) => n + m.length + 2, 0);
+  return new Decoder(
+    {
+      vocab: vocab.size,
+      dim,
+      layers,
+      heads,
+      dropout,
+      positions: ['rope', 'within-block'],
+      withinLength: vocab.withinSize,
+      maxLength: 2 * longest,
+    },
+    key(config.seed).fold(1),
+  );
+}
+
+/** A trainer on the data's pair sets; the oracle's has the real unseen pairs as well. */
+export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setup {
+  const { vocab, graph } = describeData(data);
+  const guards = arm.oracle ? [] : graph.missing().map(([a, c]) => assertNeverPaired(data, a, c));
+  const model = makeModel(vocab, config);
+  const { train, seed } = config;
+  const pairs = arm.oracle && data.oracle !== null ? [...data.pairs, data.oracle] : data.pairs;
+  const noise = Object.fromEntries(
+    Object.keys(data.modalities).map((name) => [
+      name,
+      name === 'speech' ? { replace: train.noise, shift: train.shift } : { replace: name === 'text' ? 0 : train.noise },
+    ]),
+  );
+  const sources = pairs.map(
+    (pair, i) =>
+      new PairSampler(data, pair, { batch: train.batch, seed: seed + 1000 + i, repair: true, noise }),
+  );
+  const trainer = new Trainer({
+    model,
+    vocab,
+    graph,
+    sources,
+    seed,
+    totalSteps: train.steps,
+    lr: train.lr,
+    lrWarmup: train.lrWarmup,
+    minLr: train.minLr,
+    weightDecay: train.weightDecay,
+    clip: train.clip,
+    guard: (batch) => {
+      for (const check of guards) check(batch);
+    },
+  });
+  return { vocab, graph, model, trainer };
+}
+
+/** How the common warm-up ended. */
+export interface WarmUp {
+  readonly steps: number;
+  readonly skill: Skill;
+  /** The gate opened because the skill was reached, not because time ran out. */
+  readonly reached: boolean;
+  readonly checkpoint: Uint8Array;
+}
+
+/** Steps between measurements of the generator's skill. */
+const PROBE_EVERY = 100;
+
+/** Commutative training until the generator is skilled enough for its samples to teach (LORETTA §7.3, point 5). */
+export async function warmUp(
+  setup: Setup,
+  data: TrainData,
+  judges: Readonly<Record<string, Judge>>,
+  config: ExperimentConfig,
+  onStep: (report: StepReport) => void,
+): Promise<WarmUp> {
+  const { earliest, latest, skill: wanted } = config.transitive;
+  const order = Object.keys(data.modalities);
+  const arm = makeArm('commutative', order, config.transitive);
+  let skill: Skill = { least: 0, byTarget: {} };
+  while (setup.trainer.steps < latest) {
+    const { steps } = setup.trainer;
+    if (steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
+      skill = await evaluateSkill(setup, data, judges, config);
+      if (skill.least >= wanted) break;
+    }
+    onStep(await setup.trainer.step(arm, 0));
+  }
+  if (skill.least < wanted) skill = await evaluateSkill(setup, data, judges, config);
+  return {
+    steps: setup.trainer.steps,
+    skill,
+    reached: skill.least >= wanted,
+    checkpoint: await setup.trainer.save(),
+  };
+}

@@ -1,0 +1,141 @@
+/** Next-token loss, split by modality: the mean over modalities of the mean over their targets (LORETTA §1.5, 10). */
+import {
+  crossEntropy,
+  embedding,
+  type Key,
+  matmul,
+  stopGradient,
+  type Tensor,
+  tensor,
+  ValueError,
+} from '@loretta-ts/core';
+import { type Decoder, selectRows } from '@loretta-ts/nn';
+import type { Packed } from './sequence';
+import type { Vocabulary } from './vocabulary';
+
+export interface LossOptions {
+  /** Dropout's key; without one the pass is evaluation. */
+  readonly key?: Key | null;
+  /** Each modality counts the same (default), or each token. */
+  readonly weighting?: 'per-modality' | 'per-token';
+  /** Normalises over the ids of the target's modality only, as constrained decoding does; default false. */
+  readonly constrained?: boolean;
+}
+
+/** A loss and what it is made of. */
+export interface LossParts {
+  /** Scalar, nats. */
+  readonly loss: Tensor;
+  /** `[m]` summed nats of every modality; no gradient flows through it. */
+  readonly sums: Tensor;
+  /** Targets of every modality, `[m]`. */
+  readonly counts: number[];
+}
+
+/**
+ * The loss of packed rows. Logits are computed only at positions that carry loss.
+ * @throws ValueError when no position carries loss, or `constrained` meets a target of no modality
+ */
+export function packedLoss(
+  model: Decoder,
+  vocab: Vocabulary,
+  packed: Packed,
+  { key = null, weighting = 'per-modality', constrained = false }: LossOptions = {},
+): LossParts {
+  const { rows, targets, keys, counts } = lossRows(vocab, packed);
+  const n = rows.length;
+  if (n === 0)
+    throw new ValueError(
+      'packedLoss',
+      'no position carries loss: every block is generated, or every row is empty',
+    );
+  if (constrained) checkTargets(vocab, targets, keys);
+  const present = counts.filter((count) => count > 0).length;
+  const weights = Float32Array.from(keys, (m) =>
+    weighting === 'per-token' ? 1 / n : 1 / (counts[m]! * present),
+  );
+  const { dtype } = model.config;
+  const hidden = forwardPacked(model, packed, key); // [b, t, d]
+  const all = model.logits(selectRows(hidden, tensor(rows))); // [n, v]
+  const logits = constrained ? all.add(embedding(rangeTable(vocab, dtype), tensor(keys))) : all;
+  const losses = crossEntropy(logits, tensor(targets)); // [n]
+  const perModality = tensor(membership(keys, counts.length), { shape: [n, counts.length] }).cast(
+    dtype,
+  ); // [n, m]
+  return {
+    loss: losses.mul(tensor(weights).cast(dtype)).sum(),
+    sums: matmul(stopGradient(losses).reshape(1, n), perModality).reshape(counts.length),
+    counts,
+  };
+}
+
+/** `[b, t, d]`: hidden states of packed rows, with the positions and segments that the model wants. */
+export function forwardPacked(model: Decoder, packed: Packed, key: Key | null = null): Tensor {
+  const shape = [packed.b, packed.t];
+  const { segments, positions } = packed;
+  const absolute = model.config.positions.some((kind) => kind !== 'within-block');
+  return model.forward(tensor(packed.ids, { shape }), {
+    key,
+    ...(model.config.positions.includes('within-block')
+      ? { within: tensor(packed.within, { shape }) }
+      : {}),
+    ...(segments === undefined ? {} : { segments: tensor(segments, { shape }) }),
+    ...(positions === undefined || !absolute ? {} : { positions: tensor(positions, { shape }) }),
+  });
+}
+
+interface LossRows {
+  /** Positions in the flattened `[b · t]`. */
+  readonly rows: Int32Array;
+  readonly targets: Int32Array;
+  /** Modality of each target. */
+  readonly keys: Int32Array;
+  readonly counts: number[];
+}
+
+function lossRows(vocab: Vocabulary, { targets, weightsKey }: Packed): LossRows {
+  const counts = new Array<number>(vocab.modalities.length).fill(0);
+  const rows: number[] = [];
+  for (let i = 0; i < targets.length; i++) {
+    const m = weightsKey[i]!;
+    if (targets[i]! < 0 || m < 0) continue;
+    rows.push(i);
+    counts[m]!++;
+  }
+  return {
+    rows: Int32Array.from(rows),
+    targets: Int32Array.from(rows, (i) => targets[i]!),
+    keys: Int32Array.from(rows, (i) => weightsKey[i]!),
+    counts,
+  };
+}
+
+/** `[n, m]`: 1 at the modality of each target. */
+function membership(keys: Int32Array, modalities: number): Float32Array {
+  const table = new Float32Array(keys.length * modalities);
+  keys.forEach((m, i) => {
+    table[i * modalities + m] = 1;
+  });
+  return table;
+}
+
+/** `[m, v]`: 0 at the ids that a modality may have, −∞ elsewhere. */
+function rangeTable(vocab: Vocabulary, dtype: 'f32' | 'f64'): Tensor {
+  const { size, modalities } = vocab;
+  const table = new Float32Array(modalities.length * size).fill(Number.NEGATIVE_INFINITY);
+  modalities.forEach(({ name }, m) => {
+    for (const [from, to] of vocab.allowed(name)) table.fill(0, m * size + from, m * size + to);
+  });
+  return tensor(table, { shape: [modalities.length, size] }).cast(dtype);
+}
+
+function checkTargets(vocab: Vocabulary, targets: Int32Array, keys: Int32Array): void {
+  targets.forEach((id, i) => {
+    const { name } = vocab.modalities[keys[i]!]!;
+    if (vocab.allowed(name).some(([from, to]) => id >= from && id < to)) return;
+    throw new ValueError(
+      'packedLoss',
+      `target ${id} is not an id of ${name}: constrained is not for masked rows`,
+    );
+  });
+}

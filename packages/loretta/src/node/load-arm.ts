@@ -1,0 +1,41 @@
+/** A trained arm from a run's folder, with the data it was trained on. */
+import { readFile } from 'node:fs/promises';
+import { restoreCheckpoint, type Decoder } from '@loretta-ts/nn';
+import { DataError } from '../data/errors';
+import type { SvlMnist } from '../data/svlMnist';
+import { describeData, makeModel } from '../experiment/warmup';
+import type { ModalityGraph } from '../graph';
+import type { TrainData } from '../train/data';
+import type { Vocabulary } from '../vocabulary';
+import { loadData, trainDataOf } from './load-data';
+import { checkpointPath, type RunFile } from './run-folder';
+
+export interface LoadedArm {
+  readonly model: Decoder;
+  readonly vocab: Vocabulary;
+  readonly graph: ModalityGraph;
+  readonly loaded: SvlMnist;
+  readonly data: TrainData;
+}
+
+/** @throws DataError when the checkpoint is missing; CheckpointError when it is of another model */
+export async function loadArm(
+  folder: string,
+  run: RunFile,
+  arm: string,
+  onProgress: (stage: string, done: number, total: number) => void,
+): Promise<LoadedArm> {
+  const path = checkpointPath(folder, arm);
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(await readFile(path));
+  } catch {
+    throw new DataError('missing', path, `there is no such checkpoint; this run has ${run.arms.map((a) => a.arm).join(', ')}`);
+  }
+  const loaded = await loadData(run.data, onProgress);
+  const data = trainDataOf(loaded, false);
+  const { vocab, graph } = describeData(data);
+  const model = makeModel(vocab, run.config);
+  restoreCheckpoint(bytes, { model });
+  return { model, vocab, graph, loaded, data };
+}

@@ -1,0 +1,35 @@
+/** Runs arms in worker threads, two at a time on two cores. */
+import { Worker } from 'node:worker_threads';
+import { DataError } from '../data/errors';
+import type { ArmProgress, ArmResult } from '../experiment/run-arm';
+import type { ArmRunner } from '../experiment/run';
+import type { ArmJob } from './arm-worker';
+
+type Message =
+  | { kind: 'progress'; stage: 'train' | 'evaluate'; done: number; total: number; loss: number | null }
+  | { kind: 'result'; result: ArmResult }
+  | { kind: 'error'; name: string; message: string };
+
+/** @param entry the built worker file */
+export function workerRunner(entry: URL, slots: number, backend: string): ArmRunner {
+  return {
+    slots,
+    run: (name, data, config, checkpoint, onProgress) =>
+      runOne(entry, { name, data, config, checkpoint, backend }, onProgress),
+  };
+}
+
+function runOne(entry: URL, job: ArmJob, onProgress: ArmProgress): Promise<ArmResult> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(entry, { workerData: job });
+    worker.on('message', (m: Message) => {
+      if (m.kind === 'progress') onProgress(m.stage, m.done, m.total, m.loss);
+      else if (m.kind === 'result') resolve(m.result);
+      else reject(new DataError('config', job.name, `${m.name}: ${m.message}`));
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => {
+      if (code !== 0) reject(new DataError('config', job.name, `its worker ended with code ${code}`));
+    });
+  });
+}

@@ -1,0 +1,62 @@
+/** An objective turns a batch of aligned blocks into sequences with a loss. */
+import { type HostRandom, type Key, ValueError } from '@loretta-ts/core';
+import type { Decoder } from '@loretta-ts/nn';
+import { shuffle } from '../data/align';
+import type { ModalityGraph } from '../graph';
+import type { Block, Packed } from '../sequence';
+import type { Vocabulary } from '../vocabulary';
+
+/** Aligned rows of the modalities that are present. */
+export interface Batch {
+  readonly b: number;
+  /** `[b, length]` joint ids by modality. */
+  readonly blocks: Readonly<Record<string, Int32Array>>;
+}
+
+export interface ObjectiveContext {
+  readonly model: Decoder;
+  readonly vocab: Vocabulary;
+  readonly graph: ModalityGraph;
+  /** Orders, spans and branches. */
+  readonly random: HostRandom;
+  /** Samples of generated blocks. */
+  readonly key: Key;
+}
+
+/** A block that the model made, row by row beside the real ones. */
+export interface GeneratedBlock {
+  readonly modality: string;
+  /** Block that it was generated from. */
+  readonly from: string;
+  /** `[b, length]` joint ids, as trained on. */
+  readonly ids: Int32Array;
+}
+
+export interface ObjectiveResult {
+  readonly packed: Packed;
+  readonly generated: readonly GeneratedBlock[];
+}
+
+export type Objective = (batch: Batch, context: ObjectiveContext) => ObjectiveResult;
+
+/** Real blocks of a batch, in the order of the vocabulary. @throws ValueError for a batch without blocks */
+export function realBlocks(batch: Batch, vocab: Vocabulary): Block[] {
+  const names = Object.keys(batch.blocks).sort((x, y) => vocab.index(x) - vocab.index(y));
+  if (names.length === 0 || batch.b < 1) throw new ValueError('objective', 'the batch is empty');
+  return names.map((modality) => {
+    const ids = batch.blocks[modality]!;
+    if (ids.length % batch.b !== 0) {
+      throw new ValueError('objective', `${ids.length} ids of ${modality} are not ${batch.b} rows`);
+    }
+    return { modality, ids, generated: false };
+  });
+}
+
+/** For each row one of the k! orders of 0 … k − 1, uniformly. */
+export function randomOrders(b: number, k: number, random: HostRandom): number[][] {
+  return Array.from({ length: b }, () => {
+    const order = Int32Array.from({ length: k }, (_, i) => i);
+    shuffle(order, random);
+    return [...order];
+  });
+}

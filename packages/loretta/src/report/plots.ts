@@ -1,0 +1,96 @@
+/** Plots as SVG text, by Observable Plot on a DOM of its own. */
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import type { Direction } from '../evaluate/directions';
+import type { CurvePoint } from '../experiment/run-arm';
+
+/** A named training curve. */
+export interface NamedCurve {
+  readonly name: string;
+  readonly points: readonly CurvePoint[];
+}
+
+function svg(options: Plot.PlotOptions): string {
+  const { document } = parseHTML('<html><body></body></html>');
+  const figure = Plot.plot({ ...options, document, style: { fontFamily: 'system-ui, sans-serif', color: '#222' } });
+  const chart = figure.tagName.toLowerCase() === 'svg' ? figure : figure.querySelector('svg:last-of-type');
+  const legend = figure.tagName.toLowerCase() === 'svg' ? '' : [...figure.children].filter((c) => c !== chart && c.tagName.toLowerCase() !== 'style').map((c) => c.outerHTML).join('');
+  const text = chart?.outerHTML ?? '';
+  return legend + (text.includes('xmlns=') ? text : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"'));
+}
+
+/** Training loss of each arm over steps. */
+export function lossPlot(curves: readonly NamedCurve[], gate: number): string {
+  const data = curves.flatMap((c) => c.points.map((p) => ({ step: p.step, loss: p.loss, arm: c.name })));
+  return svg({
+    width: 720,
+    height: 320,
+    grid: true,
+    x: { label: 'step' },
+    y: { label: 'training loss, nats per token (mean over modalities)' },
+    color: { legend: true, domain: curves.map((c) => c.name) },
+    marks: [
+      ...(gate > 0 ? [Plot.ruleX([gate], { strokeDasharray: '4 3', stroke: '#888' })] : []),
+      Plot.lineY(data, { x: 'step', y: 'loss', stroke: 'arm' }),
+    ],
+  });
+}
+
+/** Judged purity of pseudo-pairs over steps; empty when there were none. */
+export function purityPlot(curves: readonly NamedCurve[]): string {
+  const data = curves.flatMap((c) =>
+    c.points.flatMap((p) => (p.purity === null ? [] : [{ step: p.step, purity: p.purity, arm: c.name }])),
+  );
+  if (data.length === 0) return '';
+  return svg({
+    width: 720,
+    height: 240,
+    grid: true,
+    x: { label: 'step' },
+    y: { label: 'purity of pseudo-pairs', domain: [0, 1] },
+    color: { legend: true },
+    marks: [Plot.lineY(data, { x: 'step', y: 'purity', stroke: 'arm' })],
+  });
+}
+
+/** Directions as a heat map of what the condition is worth, in bits per token. */
+export function directionHeat(title: string, directions: readonly Direction[], limit: number): string {
+  const data = directions.map((d) => ({
+    from: d.from,
+    to: d.to,
+    gain: d.gain.value,
+    text: `${d.gain.value.toFixed(2)}${d.seen ? '' : ' *'}`,
+  }));
+  return svg({
+    title,
+    width: 330,
+    height: 280,
+    marginLeft: 60,
+    padding: 0.04,
+    x: { label: 'predicted', tickSize: 0 },
+    y: { label: 'given', tickSize: 0 },
+    color: { type: 'diverging', scheme: 'RdBu', pivot: 0, domain: [-limit, limit] },
+    marks: [
+      Plot.cell(data, { x: 'to', y: 'from', fill: 'gain' }),
+      Plot.text(data, { x: 'to', y: 'from', text: 'text', fill: 'black' }),
+    ],
+  });
+}
+
+/** A confusion matrix: rows are true classes, columns what the judge found. */
+export function confusionPlot(title: string, confusion: readonly (readonly number[])[]): string {
+  const data = confusion.flatMap((row, truth) => {
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.map((n, found) => ({ truth, found, share: total === 0 ? 0 : n / total }));
+  });
+  return svg({
+    title,
+    width: 300,
+    height: 300,
+    padding: 0.02,
+    x: { label: 'judged', tickSize: 0 },
+    y: { label: 'given', tickSize: 0 },
+    color: { scheme: 'Blues', domain: [0, 1] },
+    marks: [Plot.cell(data, { x: 'found', y: 'truth', fill: 'share' })],
+  });
+}

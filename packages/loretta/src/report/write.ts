@@ -1,0 +1,123 @@
+/** The report of a run: one self-contained page. */
+import { join } from 'node:path';
+import { writeFileAtomic } from '@loretta-ts/nn/node';
+import { encodePng, encodeWav } from '@loretta-ts/tokenizers';
+import { resultRows } from '../cli/table';
+import type { SvlMnist } from '../data/svlMnist';
+import type { RawSample } from '../data/source';
+import type { Sample } from '../evaluate/evaluate';
+import type { RunFile } from '../node/run-folder';
+import { escapeHtml, htmlPage, htmlTable } from './page';
+import { confusionPlot, directionHeat, lossPlot, purityPlot } from './plots';
+
+/** Writes `report.html` into a run's folder. */
+export async function writeReport(folder: string, run: RunFile, data: SvlMnist): Promise<string> {
+  const path = join(folder, 'report.html');
+  await writeFileAtomic(path, new TextEncoder().encode(reportPage(run, data)));
+  return path;
+}
+
+/** The page as text. */
+export function reportPage(run: RunFile, data: SvlMnist): string {
+  const [a, c] = data.unseen;
+  return htmlPage(`LoReTTa: ${a} and ${c}, never seen together`, [
+    summary(run, data),
+    curves(run),
+    matrix(run),
+    pictures(run, data),
+    confusions(run),
+    about(run),
+  ]);
+}
+
+function summary(run: RunFile, data: SvlMnist): string {
+  const { head, rows } = resultRows(run);
+  const first = run.arms[0]?.evaluation;
+  const [a, c] = data.unseen;
+  const judges = Object.entries(first?.judges ?? {}).map(([m, x]) => `${m} ${(100 * x).toFixed(1)} %`);
+  return [
+    '<h2>The pair that was never seen</h2>',
+    `<p>Training saw only pairs (${escapeHtml(data.link)}, ${escapeHtml(a)}) and (${escapeHtml(data.link)}, ${escapeHtml(c)}). Chance is ${(100 / (first?.classes ?? 10)).toFixed(0)} %; the judges find ${escapeHtml(judges.join(', '))} of real test tokens, which is the ceiling of “generated”. Intervals are 95 %.</p>`,
+    htmlTable(head, rows, (i) => rows[i]![1]!.startsWith('transitive')),
+    '<p>“chain” goes over the link in two hops with the same model: where the link is nearly a label, it is strong, and a single hop cannot beat it in likelihood. “gain” is bits per token given a wrong condition minus bits given the right one. Dual encoders trained by contrast would match better; they generate nothing.</p>',
+  ].join('\n');
+}
+
+function curves(run: RunFile): string {
+  const named = [
+    { name: 'warm-up', points: run.warmUp.curve },
+    ...run.arms.map((x) => ({ name: x.arm, points: x.curve })),
+  ];
+  return [
+    '<h2>Training</h2>',
+    `<figure>${lossPlot(named, run.warmUp.steps)}<figcaption>The dashed line is the end of the common warm-up (step ${run.warmUp.steps}), where the arms fork.</figcaption></figure>`,
+    `<figure>${purityPlot(named)}<figcaption>Share of generated blocks that a judge puts in the class of their condition.</figcaption></figure>`,
+  ].join('\n');
+}
+
+function matrix(run: RunFile): string {
+  const limit = Math.max(0.1, ...run.arms.flatMap((x) => x.evaluation.directions.map((d) => Math.abs(d.gain.value))));
+  const maps = run.arms.map(
+    (x) => `<figure>${directionHeat('', x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
+  );
+  return `<h2>Directions</h2><p>Bits per token that the right condition saves against a wrong one; * was never seen.</p><div class="row">${maps.join('\n')}</div>`;
+}
+
+const dataUri = (type: string, bytes: Uint8Array): string => `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
+
+/** A sample as HTML: a picture, a player, or its text. */
+function media(sample: RawSample): string {
+  switch (sample.kind) {
+    case 'image':
+      return `<img alt="" src="${dataUri('image/png', encodePng(sample.image))}">`;
+    case 'speech':
+      return `<audio controls preload="none" src="${dataUri('audio/wav', encodeWav(sample.wave))}"></audio>`;
+    case 'text':
+      return `<p>${escapeHtml(sample.text)}</p>`;
+    case 'tokens':
+      return `<code>${[...sample.ids].join(' ')}</code>`;
+  }
+}
+
+function pictures(run: RunFile, data: SvlMnist): string {
+  return run.arms
+    .flatMap(({ arm, evaluation }) =>
+      evaluation.samples
+        .filter((s) => s.to === 'image' || data.modalities['image'] === undefined)
+        .map((s) => sheet(arm, s, data)),
+    )
+    .join('\n');
+}
+
+function sheet(arm: string, s: Sample, data: SvlMnist): string {
+  const source = data.modalities[s.from]!;
+  const target = data.modalities[s.to]!;
+  const cells = s.ids.map((ids, i) => {
+    const row = s.rows[i]!;
+    const label = source.test.labels[row]!;
+    const right = s.judged[i] === label;
+    const made = media(target.decode(ids));
+    return `<div class="${right ? 'right' : 'wrong'}">${made}${media(source.raw('test', row))}<br>${label} → ${s.judged[i]}</div>`;
+  });
+  return `<h2>${escapeHtml(`${s.from} → ${s.to}, ${arm}`)}</h2><p>Generated from test samples it never saw, with guidance. The number given, and what the judge sees.</p><div class="sheet">${cells.join('\n')}</div>`;
+}
+
+function confusions(run: RunFile): string {
+  const plots = run.arms.flatMap(({ arm, evaluation }) =>
+    evaluation.directions
+      .filter((d) => !d.seen)
+      .map((d) => `<figure>${confusionPlot('', d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`),
+  );
+  return `<h2>Confusions</h2><div class="row">${plots.join('\n')}</div>`;
+}
+
+function about(run: RunFile): string {
+  const arms = run.arms.map((x) => [x.arm, String(x.steps), String(x.parameters), x.trainSeconds.toFixed(0)]);
+  return [
+    '<h2>What ran</h2>',
+    `<p>${escapeHtml(run.ran.backend)}, Node ${escapeHtml(run.ran.node)}, ${run.ran.cores} cores, ${run.ran.seconds.toFixed(0)} s in all.</p>`,
+    htmlTable(['arm', 'steps', 'parameters', 'seconds of training'], arms),
+    `<ul>${run.credits.map((x) => `<li>${escapeHtml(x)}</li>`).join('')}</ul>`,
+    `<pre>${escapeHtml(JSON.stringify({ data: run.data, config: run.config }, null, 1))}</pre>`,
+  ].join('\n');
+}

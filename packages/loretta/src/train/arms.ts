@@ -1,0 +1,98 @@
+/** The methods that one trainer compares: LoReTTa, what it is made of, and what it is measured against. */
+import { DataError } from '../data/errors';
+import { causal } from '../objectives/causal';
+import { commutative } from '../objectives/commutative';
+import { masked } from '../objectives/masked';
+import type { Objective } from '../objectives/objective';
+import { transitive } from '../objectives/transitive';
+
+/**
+ * - `causal`: one fixed order, as GPT, DALL-E and MMGPT
+ * - `cm3`: one fixed order with causal masking (Aghajanyan et al. 2022)
+ * - `commutative`: every order of a pair
+ * - `commutative-masked`: that with causal masking
+ * - `transitive`: LoReTTa, commutative and transitive steps
+ * - `transitive-masked`: LoReTTa with causal masking of its commutative steps
+ * - `shuffled`: control that must fail: pseudo-blocks of other rows
+ * - `oracle`: commutative, with real pairs of the unseen modalities
+ */
+export type ArmName =
+  | 'causal'
+  | 'cm3'
+  | 'commutative'
+  | 'commutative-masked'
+  | 'transitive'
+  | 'transitive-masked'
+  | 'shuffled'
+  | 'oracle';
+
+export const ARMS: readonly ArmName[] = [
+  'causal',
+  'cm3',
+  'commutative',
+  'commutative-masked',
+  'transitive',
+  'transitive-masked',
+  'shuffled',
+  'oracle',
+];
+
+export interface TransitiveOptions {
+  /** Share of transitive steps once they are on. */
+  readonly share: number;
+  /** Temperature of the generated modality. */
+  readonly temperature: number;
+  /** Classifier-free guidance of the generated modality; null is none. */
+  readonly guidance: number | null;
+  /** Loss on the real block only, or on the whole sequence. */
+  readonly lossOn: 'real' | 'all';
+  /** Share of transitive steps on all modalities at once. */
+  readonly allProbability: number;
+}
+
+export interface Arm {
+  readonly name: ArmName;
+  /** What every step may do. */
+  readonly base: Objective;
+  /** What a share of the steps does instead; null for none. */
+  readonly transitive: Objective | null;
+  /** Trains on real pairs of the unseen modalities too. */
+  readonly oracle: boolean;
+  /** Continues from the common warm-up; otherwise it trains from the start. */
+  readonly forks: boolean;
+}
+
+/** An arm's objectives. `order` is the one order of `causal` and `cm3`. @throws DataError for an unknown name */
+export function makeArm(name: ArmName, order: readonly string[], options: TransitiveOptions): Arm {
+  const { temperature, guidance, lossOn, allProbability } = options;
+  const linked = (shuffled: boolean): Objective =>
+    transitive({ temperature, guidance, lossOn, allProbability, shuffled });
+  const arm = (base: Objective, rest: Partial<Arm> = {}): Arm => ({
+    name,
+    base,
+    transitive: null,
+    oracle: false,
+    forks: true,
+    ...rest,
+  });
+  switch (name) {
+    case 'causal':
+      return arm(causal({ order: [...order] }), { forks: false });
+    case 'cm3':
+      return arm(masked(causal({ order: [...order] }), { probability: 0.5 }), { forks: false });
+    case 'commutative':
+      return arm(commutative());
+    case 'commutative-masked':
+      return arm(masked(commutative(), { probability: 0.5 }));
+    case 'transitive':
+      return arm(commutative(), { transitive: linked(false) });
+    case 'transitive-masked':
+      return arm(masked(commutative(), { probability: 0.5 }), { transitive: linked(false) });
+    case 'shuffled':
+      return arm(commutative(), { transitive: linked(true) });
+    case 'oracle':
+      return arm(commutative(), { oracle: true });
+    default:
+      throw new DataError('config', 'arm', `no arm ${String(name)}: ${ARMS.join(', ')}`);
+  }
+}

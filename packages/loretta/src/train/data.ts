@@ -1,0 +1,94 @@
+/** What training and evaluation need of a data set: token arrays only, so that it can be sent to a worker. */
+import type { AlignedTest, PairSet } from '../data/align';
+import type { TokenSet } from '../data/modality';
+import type { PairBatch } from '../data/sampler';
+import { DataError } from '../data/errors';
+import type { Modality } from '../modality';
+import type { Batch } from '../objectives/objective';
+import type { Vocabulary } from '../vocabulary';
+
+/** A modality's tokens. */
+export interface TokenData {
+  readonly name: string;
+  readonly vocabSize: number;
+  readonly maxLength: number;
+  readonly fixedLength: boolean;
+  readonly train: TokenSet;
+  readonly test: TokenSet;
+}
+
+/** Tokenized modalities, their observed pairs and aligned test rows. Plain data. */
+export interface TrainData {
+  readonly modalities: Readonly<Record<string, TokenData>>;
+  readonly pairs: readonly PairSet[];
+  readonly test: AlignedTest;
+  /** Real pairs of the two unseen modalities, for the oracle only. */
+  readonly oracle: PairSet | null;
+}
+
+/** The plain part of a modality. */
+export function tokenData(m: TokenData): TokenData {
+  const { name, vocabSize, maxLength, fixedLength, train, test } = m;
+  return { name, vocabSize, maxLength, fixedLength, train, test };
+}
+
+/** The modalities as the joint vocabulary wants them. */
+export function modalitiesOf(data: TrainData): Modality[] {
+  return Object.values(data.modalities).map((m) => ({
+    name: m.name,
+    vocabSize: m.vocabSize,
+    length: m.maxLength,
+    variable: !m.fixedLength,
+  }));
+}
+
+/**
+ * Local ids `[b, length]` as a block of joint ids: content, then the end token and padding where a row is shorter.
+ * @throws DataError when a variable modality comes without lengths
+ */
+export function toBlock(
+  vocab: Vocabulary,
+  name: string,
+  ids: Int32Array,
+  length: number,
+  lengths: Int32Array | undefined,
+): Int32Array {
+  const joint = vocab.toJoint(name, ids);
+  if (lengths === undefined) return joint;
+  for (let row = 0; row < lengths.length; row++) {
+    const n = lengths[row]!;
+    if (n > length) throw new DataError('format', name, `a row has ${n} tokens, at most ${length} fit`);
+    if (n === length) continue;
+    joint[row * length + n] = vocab.end(name);
+    joint.fill(0, row * length + n + 1, (row + 1) * length);
+  }
+  return joint;
+}
+
+/** A batch of pairs in joint ids. */
+export function toBatch(vocab: Vocabulary, batch: PairBatch): Batch {
+  const blocks: Record<string, Int32Array> = {};
+  batch.modalities.forEach((name, side) => {
+    const ids = batch.ids[side]!;
+    blocks[name] = toBlock(vocab, name, ids, ids.length / batch.size, batch.lengths[side]);
+  });
+  return { b: batch.size, blocks };
+}
+
+/** Rows of a token set as a block of joint ids, `[rows, length]`. */
+export function rowsOf(
+  vocab: Vocabulary,
+  name: string,
+  set: TokenSet,
+  rows: ArrayLike<number>,
+): Int32Array {
+  const { length } = set;
+  const ids = new Int32Array(rows.length * length);
+  const lengths = set.lengths && new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    ids.set(set.ids.subarray(row * length, (row + 1) * length), i * length);
+    if (lengths) lengths[i] = set.lengths![row]!;
+  }
+  return toBlock(vocab, name, ids, length, lengths);
+}

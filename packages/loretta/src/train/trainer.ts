@@ -1,0 +1,217 @@
+/**
+ * The trainer: draws a batch of every pair set, lets the objective turn it into sequences, takes one step. Step n is a
+ * function of (seed, n) and the weights alone, so a resumed run repeats an unbroken one bit for bit.
+ */
+import { hostRandom, type Key, key, NonFiniteError, type Tensor, tidy, valueAndGrad } from '@loretta-ts/core';
+import {
+  AdamW,
+  checkpointBytes,
+  cosineWarmupMin,
+  type Decoder,
+  gradNorm,
+  restoreCheckpoint,
+} from '@loretta-ts/nn';
+import { DataError } from '../data/errors';
+import type { BatchGuard } from '../data/neverPaired';
+import type { PairBatch, PairSource } from '../data/sampler';
+import type { ModalityGraph } from '../graph';
+import { packedLoss } from '../loss';
+import type { Objective } from '../objectives/objective';
+import { concatPacked, type Packed } from '../sequence';
+import type { Vocabulary } from '../vocabulary';
+import type { Arm } from './arms';
+import { toBatch } from './data';
+
+export interface TrainerOptions {
+  readonly model: Decoder;
+  readonly vocab: Vocabulary;
+  readonly graph: ModalityGraph;
+  /** One stream of batches for each pair set. */
+  readonly sources: readonly PairSource[];
+  readonly seed: number;
+  /** Length of the schedule. */
+  readonly totalSteps: number;
+  readonly lr: number;
+  /** Steps of linear warm-up of the rate. */
+  readonly lrWarmup: number;
+  /** Smallest rate, as a share of `lr`. */
+  readonly minLr: number;
+  readonly weightDecay: number;
+  /** Largest global gradient norm. */
+  readonly clip: number;
+  /** Called on the real rows of every batch: throws when the unseen pair is in one. */
+  readonly guard?: BatchGuard;
+}
+
+/** What happened in a step. */
+export interface StepReport {
+  readonly step: number;
+  readonly loss: number;
+  /** Mean loss of each modality's tokens in this step, bits; absent where it was no target. */
+  readonly bits: Readonly<Record<string, number>>;
+  readonly gradNorm: number;
+  readonly lr: number;
+  /** Pair sets whose batch was transitive. */
+  readonly transitive: number;
+  /** What was generated, with the class of the row it was generated for. */
+  readonly generated: readonly { modality: string; from: string; ids: Int32Array; labels: Int32Array }[];
+}
+
+/** Counter values kept for one step. */
+const STREAM = 2 ** 20;
+
+export class Trainer {
+  readonly model: Decoder;
+  private readonly options: TrainerOptions;
+  private readonly optimizer: AdamW;
+  private readonly schedule: (step: number) => number;
+  private readonly key: Key;
+  private done = 0;
+
+  constructor(options: TrainerOptions) {
+    this.options = options;
+    this.model = options.model;
+    this.optimizer = new AdamW(options.model.namedParameters(), {
+      lr: options.lr,
+      betas: [0.9, 0.95],
+      weightDecay: options.weightDecay,
+    });
+    this.schedule = cosineWarmupMin(
+      options.lr,
+      options.lrWarmup,
+      options.totalSteps,
+      options.lr * options.minLr,
+    );
+    this.key = key(options.seed);
+  }
+
+  /** Steps taken. */
+  get steps(): number {
+    return this.done;
+  }
+
+  /**
+   * One step of an arm. `share` of the batches are transitive, drawn by the step's own random numbers.
+   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite
+   */
+  async step(arm: Arm, share: number): Promise<StepReport> {
+    const { vocab, sources, seed, graph, clip } = this.options;
+    const step = this.done;
+    const random = hostRandom(seed + 7, step * STREAM);
+    const stepKey = this.key.fold(step);
+    const packs: Packed[] = [];
+    const generated: StepReport['generated'][number][] = [];
+    let transitive = 0;
+    for (const [i, source] of sources.entries()) {
+      source.resume(step);
+      const pairs = source.next();
+      this.checkPairs(pairs);
+      const linked = arm.transitive !== null && random.uniform() < share;
+      if (linked) transitive++;
+      const objective: Objective = linked ? arm.transitive! : arm.base;
+      const made = await objective(toBatch(vocab, pairs), {
+        model: this.model,
+        vocab,
+        graph,
+        random,
+        key: stepKey.fold(i),
+      });
+      packs.push(made.packed);
+      for (const g of made.generated) generated.push({ ...g, labels: pairs.labels });
+    }
+    const { loss, bits, norm, lr } = await this.update(groupByLength(packs), stepKey.fold(sources.length), clip);
+    this.done++;
+    return { step, loss, bits, gradNorm: norm, lr, transitive, generated };
+  }
+
+  private checkPairs(pairs: PairBatch): void {
+    if (pairs.index[0] === -1) return; // drawn, not from a set
+    this.options.guard?.({ modalities: pairs.modalities, index: pairs.index });
+  }
+
+  private async update(
+    packs: readonly Packed[],
+    dropoutKey: Key,
+    clip: number,
+  ): Promise<{ loss: number; bits: Record<string, number>; norm: number; lr: number }> {
+    const { vocab, model } = this.options;
+    const rows = packs.reduce((n, p) => n + p.b, 0);
+    const counts = new Array<number>(vocab.modalities.length).fill(0);
+    const { value, grads, aux } = valueAndGrad(model.parameters(), () => {
+      let total: Tensor | null = null;
+      const sums: Tensor[] = [];
+      packs.forEach((packed, i) => {
+        const parts = packedLoss(model, vocab, packed, { key: dropoutKey.fold(i) });
+        const weighted = parts.loss.mul(packed.b / rows);
+        total = total === null ? weighted : total.add(weighted);
+        sums.push(parts.sums);
+        parts.counts.forEach((n, m) => {
+          counts[m]! += n;
+        });
+      });
+      if (total === null) throw new DataError('config', 'trainer', 'there are no pair sets to train on');
+      return [total as Tensor, sums] as const;
+    });
+    const norm = tidy(() => gradNorm(grads));
+    const lr = this.schedule(this.done);
+    try {
+      const numbers = await Promise.all([value.item(), norm.item(), ...aux.map((t) => t.data())]);
+      const [loss, size] = numbers as [number, number];
+      if (!Number.isFinite(loss) || !Number.isFinite(size)) {
+        throw new NonFiniteError(
+          'trainer',
+          `step ${this.done}: loss ${loss}, gradient norm ${size}: lower the learning rate`,
+        );
+      }
+      tidy(() => {
+        this.optimizer.step(grads, { lr, gradScale: Math.min(1, clip / (size + 1e-6)) });
+      });
+      const bits: Record<string, number> = {};
+      vocab.modalities.forEach((m, i) => {
+        if (counts[i] === 0) return;
+        const nats = aux.reduce((s, _, j) => s + (numbers[j + 2] as Float32Array)[i]!, 0);
+        bits[m.name] = nats / counts[i]! / Math.LN2;
+      });
+      return { loss, bits, norm: size, lr };
+    } finally {
+      value.dispose();
+      norm.dispose();
+      grads.dispose();
+      for (const t of aux) t.dispose();
+    }
+  }
+
+  /** Weights, moments and step as safetensors bytes. */
+  async save(metadata: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+    return await checkpointBytes({
+      model: this.model,
+      optimizer: this.optimizer,
+      metadata: { ...metadata, step: String(this.done) },
+    });
+  }
+
+  /** Goes on from saved bytes. @throws CheckpointError, StateDictError when they are of another model */
+  restore(bytes: Uint8Array): ReadonlyMap<string, string> {
+    const metadata = restoreCheckpoint(bytes, { model: this.model, optimizer: this.optimizer });
+    const step = Number(metadata.get('step'));
+    if (!Number.isSafeInteger(step) || step < 0) {
+      throw new DataError('format', 'checkpoint', 'has no training step: it was not saved by the trainer');
+    }
+    this.done = step;
+    return metadata;
+  }
+
+  /** Frees the optimiser's state; the model stays. */
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+}
+
+/** Sequences of one length go through the model together. */
+function groupByLength(packs: readonly Packed[]): Packed[] {
+  const lengths = [...new Set(packs.map((p) => p.t))];
+  return lengths.map((t) => {
+    const same = packs.filter((p) => p.t === t);
+    return same.length === 1 ? same[0]! : concatPacked(same);
+  });
+}

@@ -1,0 +1,146 @@
+/** Losses, normalisation, dropout, vector quantisation. */
+import * as core from '@loretta-ts/core';
+import type { Tensor } from '@loretta-ts/core';
+import * as nn from '@loretta-ts/nn';
+import type { Call, OpCall, Outputs } from '../call';
+
+const reductionOf = (c: Call): { readonly reduction: nn.Reduction } => ({
+  reduction: c.text('reduction', 'mean') as nn.Reduction,
+});
+
+const classOptions = (c: Call): nn.ClassLossOptions => ({
+  ...reductionOf(c),
+  ignoreIndex: c.num('ignore_index', -100),
+  weight: c.maybe('weight'),
+});
+
+const affine = (c: Call): nn.AffineOptions => ({
+  weight: c.maybe('weight'),
+  bias: c.maybe('bias'),
+  eps: c.num('eps', 1e-5),
+});
+
+function layerNorm(c: Call): Tensor {
+  const x = c.t('x');
+  const [weight, bias] = [c.maybe('weight'), c.maybe('bias')];
+  const options = { eps: c.num('eps', 1e-5) };
+  const dims = c.num('normalized_dims', 1);
+  if (dims === 1) return core.layerNorm(x, weight, bias, options);
+  const flat = (t: Tensor | null): Tensor | null => (t === null ? null : core.flatten(t));
+  const rows = core.flatten(x, -dims);
+  return core.reshape(core.layerNorm(rows, flat(weight), flat(bias), options), x.shape);
+}
+
+/** Index of the nearest code of each row: squared Euclid, lowest index of a tie. */
+function nearestCode(z: Tensor, codebook: Tensor): Tensor {
+  const apart = core.sub(core.unsqueeze(z, z.rank - 1), codebook); // [..., k, d]
+  return core.argmin(core.sum(core.square(apart), -1), -1);
+}
+
+/** van den Oord et al. 2017, eq. 3, with the straight-through gradient. */
+function vq(c: Call): Outputs {
+  const [z, codebook] = [c.t('z'), c.t('codebook')];
+  const indices = nearestCode(z, codebook);
+  const chosen = core.embedding(codebook, indices);
+  const codebookLoss = nn.mseLoss(chosen, core.stopGradient(z));
+  const commitmentLoss = nn.mseLoss(z, core.stopGradient(chosen));
+  const hot = core.oneHot(indices, codebook.shape[0]!, { dtype: c.dtype });
+  const share = core.mean(hot, 0); // [k]
+  const entropy = core.sum(core.mul(share, core.log(core.add(share, 1e-10))));
+  return {
+    indices,
+    quantized: core.add(z, core.stopGradient(core.sub(chosen, z))),
+    codebook_loss: codebookLoss,
+    commitment_loss: commitmentLoss,
+    loss: core.add(codebookLoss, core.mul(commitmentLoss, c.num('beta'))),
+    perplexity: core.exp(core.neg(entropy)),
+  };
+}
+
+/** Exponential moving averages of the codes' counts and sums, step by step. */
+function vqEma(c: Call): Outputs {
+  const [decay, eps] = [c.num('decay'), c.num('eps')];
+  const steps = core.split(c.t('z'), 1, 0).map((z) => core.squeeze(z, 0)); // [n, d]
+  let [codebook, size, sums] = [c.t('codebook'), c.t('cluster_size'), c.t('ema_w')];
+  const k = codebook.shape[0]!;
+  const blend = (old: Tensor, now: Tensor): Tensor =>
+    core.add(core.mul(old, decay), core.mul(now, 1 - decay));
+  const trace = steps.map((z) => {
+    const indices = nearestCode(z, codebook);
+    const hot = core.oneHot(indices, k, { dtype: c.dtype }); // [n, k]
+    size = blend(size, core.sum(hot, 0));
+    sums = blend(sums, core.matmul(hot, z, { transA: true }));
+    const n = core.sum(size);
+    const smoothed = core.mul(core.div(core.add(size, eps), core.add(n, k * eps)), n);
+    codebook = core.div(sums, core.unsqueeze(smoothed, 1));
+    return { indices, codebook, size, sums };
+  });
+  return {
+    indices: core.stack(trace.map((s) => s.indices)),
+    codebook: core.stack(trace.map((s) => s.codebook)),
+    cluster_size: core.stack(trace.map((s) => s.size)),
+    ema_w: core.stack(trace.map((s) => s.sums)),
+  };
+}
+
+export const losses: Readonly<Record<string, OpCall>> = {
+  cross_entropy: (c) =>
+    nn.crossEntropyLoss(c.t('logits'), c.t('target'), {
+      ...classOptions(c),
+      labelSmoothing: c.num('label_smoothing', 0),
+    }),
+  cross_entropy_3d: (c) => nn.crossEntropyLoss(c.t('logits'), c.t('target')),
+  cross_entropy_accumulated: (c) => {
+    const ignoreIndex = c.num('ignore_index', -100);
+    const batches = c.list.length / 2;
+    const parts = Array.from({ length: batches }, (_, i) => {
+      const target = c.t(`target${i}`);
+      const loss = nn.crossEntropyLoss(c.t(`logits${i}`), target, {
+        ignoreIndex,
+        reduction: 'sum',
+      });
+      return { loss, count: core.sum(core.cast(core.ne(target, ignoreIndex), c.dtype)) };
+    });
+    const total = parts.map((p) => p.loss).reduce((a, b) => core.add(a, b));
+    return core.div(
+      total,
+      parts.map((p) => p.count).reduce((a, b) => core.add(a, b)),
+    );
+  },
+  cross_entropy_prob: (c) =>
+    nn.crossEntropyLoss(c.t('logits'), c.t('target'), {
+      ...reductionOf(c),
+      labelSmoothing: c.num('label_smoothing', 0),
+    }),
+  nll_loss: (c) => nn.nllLoss(c.t('logprobs'), c.t('target'), classOptions(c)),
+  mse_loss: (c) => nn.mseLoss(c.t('pred'), c.t('target'), reductionOf(c)),
+  l1_loss: (c) => nn.l1Loss(c.t('pred'), c.t('target'), reductionOf(c)),
+  huber_loss: (c) =>
+    nn.huberLoss(c.t('pred'), c.t('target'), { ...reductionOf(c), delta: c.num('delta', 1) }),
+  bce_with_logits: (c) =>
+    nn.bceWithLogitsLoss(c.t('logits'), c.t('target'), {
+      ...reductionOf(c),
+      posWeight: c.maybe('pos_weight'),
+    }),
+  kl_div: (c) =>
+    nn.klDivLoss(c.t('logq'), c.t('p'), {
+      reduction: c.text('reduction', 'mean') as nn.Reduction | 'batchmean',
+    }),
+
+  layer_norm: layerNorm,
+  rms_norm: (c) => core.rmsNorm(c.t('x'), c.maybe('weight'), { eps: c.num('eps', 1e-5) }),
+  group_norm: (c) => nn.groupNorm(c.t('x'), c.num('groups'), affine(c)),
+  batch_norm_train: (c) => nn.batchNorm(c.t('x'), affine(c)),
+  batch_norm_eval: (c) => nn.batchNormEval(c.t('x'), c.t('mean'), c.t('var'), affine(c)),
+  batch_norm_running: (c) => {
+    const momentum = c.num('momentum', 0.1);
+    const next = nn.batchNormRunning(c.t('x'), c.t('mean'), c.t('var'), momentum);
+    return { mean: next.mean, var: next.variance };
+  },
+  dropout_masked: (c) => nn.dropoutMasked(c.t('x'), c.t('mask'), c.num('p')),
+  dropout: (c) => nn.dropout(c.t('x'), c.num('p'), core.key(0)),
+
+  vq,
+  vq_indices: (c) => nearestCode(c.t('z'), c.t('codebook')),
+  vq_ema: vqEma,
+};
