@@ -3,4 +3,4 @@
  * @module @loretta-ts/backend-cpu
  */
 export { type CpuOptions, cpu, cpuAsync } from './backend';
-export { referenceBackend, referenceKernels } from './reference';
+export { referenceBackend } from './reference';

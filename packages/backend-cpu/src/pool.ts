@@ -36,12 +36,14 @@ export class HostMemory implements PoolMemory {
 
 /** A block of the pool. `ptr` is its address. */
 export class PoolBuffer implements Buffer {
+  readonly owner: Pool;
   readonly bytes: number;
   readonly ptr: number;
   readonly capacity: number;
   live = true;
 
-  constructor(bytes: number, ptr: number, capacity: number) {
+  constructor(owner: Pool, bytes: number, ptr: number, capacity: number) {
+    this.owner = owner;
     this.bytes = bytes;
     this.ptr = ptr;
     this.capacity = capacity;
@@ -59,7 +61,6 @@ export class Pool {
   readonly memory: PoolMemory;
   readonly #backend: string;
   readonly #maxBytes: number;
-  readonly #owned = new WeakSet<PoolBuffer>();
   readonly #free = new Map<number, number[]>();
   #top: number;
   #buffers = 0;
@@ -81,7 +82,6 @@ export class Pool {
     if (!(bytes <= this.#maxBytes)) throw this.#full(bytes);
     const capacity = classBytes(bytes);
     const buffer = this.#reuse(bytes, capacity) ?? this.#carve(bytes, capacity);
-    this.#owned.add(buffer);
     this.#buffers++;
     this.#bytes += bytes;
     if (this.#bytes > this.#peak) this.#peak = this.#bytes;
@@ -102,7 +102,7 @@ export class Pool {
   /** The buffer as a live block of this pool. @throws BackendError when it is not */
   own(buffer: Buffer, op: string): PoolBuffer {
     if (this.#disposed) throw new BackendError(this.#backend, `${op}: the backend was disposed`);
-    if (!(buffer instanceof PoolBuffer) || !this.#owned.has(buffer)) {
+    if (!(buffer instanceof PoolBuffer) || buffer.owner !== this) {
       throw new BackendError(this.#backend, `${op}: the buffer belongs to another backend`);
     }
     if (!buffer.live) {
@@ -127,23 +127,23 @@ export class Pool {
 
   #reuse(bytes: number, capacity: number): PoolBuffer | null {
     const ptr = this.#free.get(capacity)?.pop();
-    return ptr === undefined ? null : new PoolBuffer(bytes, ptr, capacity);
+    return ptr === undefined ? null : new PoolBuffer(this, bytes, ptr, capacity);
   }
 
   #carve(bytes: number, capacity: number): PoolBuffer {
     const end = this.#top + capacity + guard;
     if (end > this.memory.buffer.byteLength) {
       const spare = this.#smallestFree(capacity, capacity * 2);
-      if (spare) return new PoolBuffer(bytes, this.#free.get(spare)!.pop()!, spare);
+      if (spare) return new PoolBuffer(this, bytes, this.#free.get(spare)!.pop()!, spare);
       if (!this.#growTo(end)) {
         const larger = this.#smallestFree(capacity, Number.POSITIVE_INFINITY);
         if (!larger) throw this.#full(bytes);
-        return new PoolBuffer(bytes, this.#free.get(larger)!.pop()!, larger);
+        return new PoolBuffer(this, bytes, this.#free.get(larger)!.pop()!, larger);
       }
     }
     const ptr = this.#top;
     this.#top += capacity;
-    return new PoolBuffer(bytes, ptr, capacity);
+    return new PoolBuffer(this, bytes, ptr, capacity);
   }
 
   /** The smallest class in [from, to] with a free block, or 0. */

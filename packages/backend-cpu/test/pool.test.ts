@@ -75,7 +75,7 @@ describe('Pool', () => {
     const block = pool.alloc(8);
     pool.free(block);
     expect(() => pool.free(block)).toThrow(BackendError);
-    expect(() => pool.free(new PoolBuffer(8, 64, 64))).toThrow(BackendError);
+    expect(() => pool.free(new PoolBuffer(newPool(), 8, 64, 64))).toThrow(BackendError);
     expect(() => pool.free({ bytes: 8 })).toThrow(BackendError);
     pool.dispose();
     expect(() => pool.alloc(8)).toThrow(BackendError);

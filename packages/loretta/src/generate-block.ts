@@ -1,7 +1,7 @@
 /** Generating one modality after others: constrained to its ids, cached, without gradients. */
 import { type Key, noGrad, type Tensor, tensor, tidy, ValueError } from '@loretta-ts/core';
 import { type Decoder, type GenerateOptions, generateFixed } from '@loretta-ts/nn';
-import { type Block, pack, type Packed, sameOrder } from './sequence';
+import { type Block, type Packed, pack, sameOrder } from './sequence';
 import { Vocabulary } from './vocabulary';
 
 export interface GenerateBlockOptions {

@@ -1,2 +1,109 @@
-/** LoReTTa: linking modalities with a transitive and commutative multimodal Transformer. */
-export {};
+/**
+ * Commutative and transitive multimodal pre-training (LoReTTa, NeurIPS 2023): modalities, objectives, trainer,
+ * evaluation and data. Browser-safe; what needs files is in `@loretta-ts/loretta/node`.
+ * @module @loretta-ts/loretta
+ */
+export {
+  type AlignedData,
+  type AlignedTest,
+  type AlignOptions,
+  alignByClass,
+  isPair,
+  type PairSet,
+  unseenPairs,
+} from './data/align';
+export { type CaptionOptions, captions } from './data/captions';
+export { DataError, type DataErrorKind } from './data/errors';
+export {
+  type ModalityCodec,
+  type ModalityData,
+  nearestSequence,
+  type TokenSet,
+  tokenCount,
+  tokensAt,
+} from './data/modality';
+export {
+  assertNeverPaired,
+  type BatchGuard,
+  type PairedData,
+  type RealSources,
+} from './data/neverPaired';
+export {
+  type PairBatch,
+  PairSampler,
+  type PairSamplerOptions,
+  type PairSource,
+  type SampledData,
+  type TokenNoise,
+} from './data/sampler';
+export type { DataProgress, Labelled, RawSample, RawSource, Split } from './data/source';
+export {
+  type SvlMnist,
+  type SvlName,
+  type SvlOptions,
+  type SvlSources,
+  svlMnist,
+} from './data/svlMnist';
+export {
+  TOY_CHAIN,
+  TOY_TRIPLE,
+  Toy,
+  type ToyModality,
+  type ToyOptimum,
+  type ToyOptions,
+  toyOptimum,
+} from './data/toy';
+export { type ToyDataOptions, ToySampler, toyData } from './data/toyData';
+export { type Direction, directionMatrix, type EvaluationContext } from './evaluate/directions';
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type Sample,
+  trainJudges,
+  type UnseenPair,
+} from './evaluate/evaluate';
+export { apart, type Estimate, meanOf, proportion, rangeOf } from './evaluate/intervals';
+export { Judge, type JudgeOptions, trainJudge } from './evaluate/judge';
+export { chain, matching } from './evaluate/matching';
+export { probe } from './evaluate/probe';
+export { logLikelihood, type Rows } from './evaluate/score';
+export { type ExperimentConfig, parseConfig } from './experiment/config';
+export {
+  type ArmRunner,
+  type ExperimentProgress,
+  type ExperimentResult,
+  localRunner,
+  runExperiment,
+} from './experiment/run';
+export { type ArmProgress, type ArmResult, type CurvePoint, runArm } from './experiment/run-arm';
+export type { Skill } from './experiment/skill';
+export { describeData, makeModel, type Setup, setUp, type WarmUp } from './experiment/warmup';
+export { type GenerateBlockOptions, generateBlock } from './generate-block';
+export { type Hop, ModalityGraph, type TransitiveRoute } from './graph';
+export { forwardPacked, type LossOptions, type LossParts, packedLoss } from './loss';
+export type { Modality } from './modality';
+export { causal } from './objectives/causal';
+export { commutative } from './objectives/commutative';
+export { type MaskedOptions, masked, restoreSpans, type SpanCount } from './objectives/masked';
+export type {
+  Batch,
+  GeneratedBlock,
+  Objective,
+  ObjectiveContext,
+  ObjectiveResult,
+} from './objectives/objective';
+export { type TransitiveOptions, transitive } from './objectives/transitive';
+export {
+  type Block,
+  concatPacked,
+  type LossOn,
+  type Packed,
+  pack,
+  packSegments,
+  sameOrder,
+} from './sequence';
+export { ARMS, type Arm, type ArmName, makeArm, type TransitiveSchedule } from './train/arms';
+export { type TokenData, type TrainData, toBatch, toBlock } from './train/data';
+export { type StepReport, Trainer, type TrainerOptions } from './train/trainer';
+export { Vocabulary } from './vocabulary';

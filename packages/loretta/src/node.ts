@@ -1,2 +1,25 @@
-/** LoReTTa: linking modalities with a transitive and commutative multimodal Transformer. */
-export {};
+/**
+ * The parts of `@loretta-ts/loretta` that need a file system: data sets from files, runs on disk, the report.
+ * @module @loretta-ts/loretta/node
+ */
+export {
+  type EmbeddedOptions,
+  embeddedSvl,
+  type FolderOptions,
+  type FolderTexts,
+  folderSvl,
+  SVL_PROFILES,
+  type SvlSizes,
+} from './data/node/svl';
+export { type LoadedArm, loadArm } from './node/load-arm';
+export { loadData, trainDataOf } from './node/load-data';
+export { reportPage, writeReport } from './node/report';
+export {
+  checkpointPath,
+  type DataChoice,
+  makeFolder,
+  type RunFile,
+  readRun,
+  saveRun,
+} from './node/run-folder';
+export { workerRunner } from './node/worker-runner';

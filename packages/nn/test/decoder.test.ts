@@ -24,7 +24,7 @@ const config: fc.Arbitrary<DecoderConfig> = fc
     layers: fc.integer({ min: 1, max: 2 }),
     norm: fc.constantFrom<'rms' | 'layer'>('rms', 'layer'),
     mlp: fc.constantFrom<'swiglu' | 'gelu'>('swiglu', 'gelu'),
-    positions: fc.constantFrom<DecoderConfig['positions']>(
+    positions: fc.constantFrom<NonNullable<DecoderConfig['positions']>>(
       'rope',
       'learned',
       ['rope', 'within-block'],
@@ -42,7 +42,7 @@ const config: fc.Arbitrary<DecoderConfig> = fc
     maxLength: 16,
     dtype: 'f64',
     initStd: 0.3,
-    ...(c.positions?.includes('within-block') ? { withinLength: 9 } : {}),
+    ...(c.positions.includes('within-block') ? { withinLength: 9 } : {}),
   }));
 
 const length = 7;

@@ -1,6 +1,7 @@
 /** Calls that must throw a typed error. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import { Call, type OpCall } from '../call';
 import { type Case, type Group, valuesOf } from '../format';
 import { callOf } from '../op-map';

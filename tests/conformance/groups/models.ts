@@ -1,8 +1,8 @@
 /** Whole models in Hugging Face's layout: forward, loss, gradients of every weight; greedy decoding. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as core from '@loretta-ts/core';
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import * as nn from '@loretta-ts/nn';
 import { loadHfFolder } from '@loretta-ts/nn/node';
 import type { Case, Group, Tolerances } from '../format';

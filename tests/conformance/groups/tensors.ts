@@ -1,6 +1,7 @@
 /** Cases of tensors: feed the inputs, compare outputs and gradients. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import { Call, type Outputs } from '../call';
 import { documentedZero } from '../exceptions';
 import { type Case, type Entry, type Group, parseNumber, valuesOf } from '../format';

@@ -1,6 +1,7 @@
 /** unary, binary, compare. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import type { OpCall } from '../call';
 
 const unary =

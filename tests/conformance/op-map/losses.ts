@@ -1,6 +1,7 @@
 /** Losses, normalisation, dropout, vector quantisation. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import * as nn from '@loretta-ts/nn';
 import type { Call, OpCall, Outputs } from '../call';
 

@@ -1,6 +1,7 @@
 /** Reductions, scans and order. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import type { Call, OpCall, Outputs } from '../call';
 
 /** Values and indices along `dim`: the first index wins and takes the whole gradient. */

@@ -1,6 +1,7 @@
 /** softmax, attention and its layers, Fourier transforms, recurrences. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import type { Call, OpCall, Outputs } from '../call';
 
 /** `[b, h, t, d]` to `[b, t, h, d]` and back. */

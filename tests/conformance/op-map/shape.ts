@@ -1,6 +1,7 @@
 /** Movement and layout. */
-import * as core from '@loretta-ts/core';
+
 import type { Tensor } from '@loretta-ts/core';
+import * as core from '@loretta-ts/core';
 import type { Call, OpCall, Outputs } from '../call';
 
 /** Python's `x[start:stop:step]` along an axis: bounds count from the end when negative, and clamp. */

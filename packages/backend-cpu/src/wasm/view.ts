@@ -24,14 +24,3 @@ export function isF32(views: readonly View[]): boolean {
   }
   return true;
 }
-
-export function equalShapes(a: View, b: View): boolean {
-  const x = a.shape;
-  const y = b.shape;
-  if (x === y) return true;
-  if (x.length !== y.length) return false;
-  for (let i = 0; i < x.length; i++) {
-    if (x[i] !== y[i]) return false;
-  }
-  return true;
-}

@@ -24,11 +24,15 @@ export const data = defineCommand({
   },
 });
 
-async function main(args: Parameters<typeof dataChoice>[0] & { readonly json: boolean }): Promise<void> {
+async function main(
+  args: Parameters<typeof dataChoice>[0] & { readonly json: boolean },
+): Promise<void> {
   const choice = dataChoice(args);
   const bar = progress(args.json);
   try {
-    const loaded = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const loaded = await loadData(choice, (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
+    );
     bar.stop();
     const modalities = Object.values(loaded.modalities).map((m) => ({
       name: m.name,
@@ -47,11 +51,15 @@ async function main(args: Parameters<typeof dataChoice>[0] & { readonly json: bo
       return;
     }
     for (const m of modalities) {
-      console.log(`${m.name}  ${m.source}: ${m.tokens}; ${m.vocabulary} ids, ${m.length} tokens; ${m.train} to train, ${m.test} to test`);
+      console.log(
+        `${m.name}  ${m.source}: ${m.tokens}; ${m.vocabulary} ids, ${m.length} tokens; ${m.train} to train, ${m.test} to test`,
+      );
       console.log(`    ${m.credit}`);
     }
     for (const p of pairs) console.log(`pairs ${p.modalities.join(' – ')}: ${p.size}`);
-    console.log(`never seen together: ${loaded.unseen.join(' – ')} (checked); aligned test rows: ${loaded.test.size}`);
+    console.log(
+      `never seen together: ${loaded.unseen.join(' – ')} (checked); aligned test rows: ${loaded.test.size}`,
+    );
   } finally {
     bar.stop();
   }

@@ -23,6 +23,8 @@ const EXPLAINED = new Set([
 export function report(error: unknown): number {
   const e = error instanceof Error ? error : new Error(String(error));
   const known = EXPLAINED.has(e.name);
-  console.error(known ? `loretta: ${e.message.replaceAll('\n', ' ')}` : `loretta: ${e.stack ?? e.message}`);
+  console.error(
+    known ? `loretta: ${e.message.replaceAll('\n', ' ')}` : `loretta: ${e.stack ?? e.message}`,
+  );
   return e instanceof UsageError || (e instanceof DataError && e.kind === 'config') ? 2 : 1;
 }

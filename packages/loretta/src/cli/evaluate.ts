@@ -6,10 +6,10 @@ import { evaluate as measure, trainJudges } from '../evaluate/evaluate';
 import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
+import { directionTable } from '../report/table';
 import { report, UsageError } from './errors';
 import { integer } from './options';
 import { progress } from './progress';
-import { directionTable } from './table';
 
 export const evaluate = defineCommand({
   meta: {
@@ -26,7 +26,11 @@ export const evaluate = defineCommand({
     arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
     rows: { type: 'string', description: 'Test rows (default: as in the run)' },
     seed: { type: 'string', description: 'Seed of sampling', default: '17' },
-    backend: { type: 'string', description: 'cpu, cpu:relaxed, cpu:none or reference', default: 'cpu' },
+    backend: {
+      type: 'string',
+      description: 'cpu, cpu:relaxed, cpu:none or reference',
+      default: 'cpu',
+    },
     json: { type: 'boolean', description: 'Print one line of JSON, no progress', default: false },
   },
   async run({ args }) {
@@ -52,8 +56,11 @@ async function main(args: {
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
-    const { model, vocab, graph, data } = await loadArm(folder, run, args.arm, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
+    const { model, vocab, graph, data } = await loadArm(
+      folder,
+      run,
+      args.arm,
+      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
     );
     const judges = trainJudges(data, run.config.seed + 50);
     const result = await measure(model, vocab, graph, data, judges, {

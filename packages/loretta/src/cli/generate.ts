@@ -33,13 +33,20 @@ export const generate = defineCommand({
     arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
     from: { type: 'string', description: 'Modality given', default: 'speech' },
     to: { type: 'string', description: 'Modality wanted', default: 'image' },
-    input: { type: 'string', description: 'A WAV file, a PNG file of the size of the training images, or text' },
+    input: {
+      type: 'string',
+      description: 'A WAV file, a PNG file of the size of the training images, or text',
+    },
     row: { type: 'string', description: 'Test sample instead of --input' },
     out: { type: 'string', description: 'File for an image (PNG) or speech (WAV)' },
     temperature: { type: 'string', description: 'Sampling temperature', default: '1' },
     guidance: { type: 'string', description: 'Classifier-free guidance, 1 is none', default: '3' },
     seed: { type: 'string', description: 'Seed of sampling', default: '0' },
-    backend: { type: 'string', description: 'cpu, cpu:relaxed, cpu:none or reference', default: 'cpu' },
+    backend: {
+      type: 'string',
+      description: 'cpu, cpu:relaxed, cpu:none or reference',
+      default: 'cpu',
+    },
     json: { type: 'boolean', description: 'Print one line of JSON with the ids', default: false },
   },
   async run({ args }) {
@@ -67,7 +74,8 @@ interface Args {
 
 function positive(name: string, text: string): number {
   const x = Number(text);
-  if (!(x > 0 && Number.isFinite(x))) throw new UsageError(`--${name} is '${text}': give a number above 0`);
+  if (!(x > 0 && Number.isFinite(x)))
+    throw new UsageError(`--${name} is '${text}': give a number above 0`);
   return x;
 }
 
@@ -77,7 +85,8 @@ async function main(args: Args): Promise<void> {
   const temperature = positive('temperature', args.temperature);
   const guidance = positive('guidance', args.guidance);
   const k = key(integer('seed', args.seed));
-  if ((args.input === undefined) === (args.row === undefined)) throw new UsageError('give either --input or --row');
+  if ((args.input === undefined) === (args.row === undefined))
+    throw new UsageError('give either --input or --row');
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
@@ -88,21 +97,34 @@ async function main(args: Args): Promise<void> {
     const from = loaded.modalities[oneOf('from', args.from, names)]!;
     const to = loaded.modalities[oneOf('to', args.to, names)]!;
     if (from === to) throw new UsageError(`--from and --to are both ${args.to}`);
-    const local = args.input === undefined ? testIds(from, integer('row', args.row!)) : from.encode(await read(from, args.input));
+    const local =
+      args.input === undefined
+        ? testIds(from, integer('row', args.row!))
+        : from.encode(await read(from, args.input));
     const padded = new Int32Array(from.maxLength);
     padded.set(local);
     const lengths = from.fixedLength ? undefined : Int32Array.of(local.length);
     const condition = toBlock(vocab, from.name, padded, from.maxLength, lengths);
-    const ids = await generateBlock(model, vocab, [{ modality: from.name, ids: condition, generated: false }], to.name, {
-      key: k,
-      temperature,
-      guidance: guidance === 1 ? null : guidance,
-    });
+    const ids = await generateBlock(
+      model,
+      vocab,
+      [{ modality: from.name, ids: condition, generated: false }],
+      to.name,
+      {
+        key: k,
+        temperature,
+        guidance: guidance === 1 ? null : guidance,
+      },
+    );
     const [first] = vocab.content(to.name);
     const made = ids.filter((id) => id >= first).map((id) => id - first);
     bar.stop();
     const shown = await show(to, made, args.out);
-    console.log(args.json ? JSON.stringify({ from: from.name, to: to.name, ids: [...made], ...shown }) : Object.values(shown).join('\n'));
+    console.log(
+      args.json
+        ? JSON.stringify({ from: from.name, to: to.name, ids: [...made], ...shown })
+        : Object.values(shown).join('\n'),
+    );
   } finally {
     bar.stop();
   }
@@ -123,11 +145,17 @@ async function read(m: ModalityData, input: string): Promise<RawSample> {
   } catch {
     throw new DataError('missing', input, 'cannot read this file');
   }
-  return m.name === 'image' ? { kind: 'image', image: decodePng(bytes) } : { kind: 'speech', wave: decodeWav(bytes) };
+  return m.name === 'image'
+    ? { kind: 'image', image: decodePng(bytes) }
+    : { kind: 'speech', wave: decodeWav(bytes) };
 }
 
 /** Writes what was made, or says it. */
-async function show(m: ModalityData, ids: Int32Array, out: string | undefined): Promise<Record<string, string>> {
+async function show(
+  m: ModalityData,
+  ids: Int32Array,
+  out: string | undefined,
+): Promise<Record<string, string>> {
   const sample = m.decode(ids);
   if (sample.kind === 'text') return { text: sample.text };
   if (out === undefined) return { ids: [...ids].join(' ') };

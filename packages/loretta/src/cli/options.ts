@@ -10,9 +10,21 @@ import { UsageError } from './errors';
 
 /** Which data. */
 export const dataArgs = {
-  data: { type: 'string', description: 'Folder of real files laid out as mnist/, fsdd/recordings/, wine/, sotu/ (default: embedded data)' },
-  texts: { type: 'string', description: 'Texts of --data: captions, wine or sotu', default: 'captions' },
-  link: { type: 'string', description: 'The modality seen with both others: text, image or speech', default: 'text' },
+  data: {
+    type: 'string',
+    description:
+      'Folder of real files laid out as mnist/, fsdd/recordings/, wine/, sotu/ (default: embedded data)',
+  },
+  texts: {
+    type: 'string',
+    description: 'Texts of --data: captions, wine or sotu',
+    default: 'captions',
+  },
+  link: {
+    type: 'string',
+    description: 'The modality seen with both others: text, image or speech',
+    default: 'text',
+  },
 } as const satisfies ArgsDef;
 
 /** How. */
@@ -20,8 +32,16 @@ export const runArgs = {
   seed: { type: 'string', description: 'Seed of data order, weights and sampling', default: '0' },
   config: { type: 'string', description: 'JSON file of settings; see `loretta config`' },
   quick: { type: 'boolean', description: 'A short run with fewer steps and rows', default: false },
-  backend: { type: 'string', description: 'cpu, cpu:relaxed, cpu:none or reference', default: 'cpu' },
-  json: { type: 'boolean', description: 'Print the result as one line of JSON, no progress', default: false },
+  backend: {
+    type: 'string',
+    description: 'cpu, cpu:relaxed, cpu:none or reference',
+    default: 'cpu',
+  },
+  json: {
+    type: 'boolean',
+    description: 'Print the result as one line of JSON, no progress',
+    default: false,
+  },
 } as const satisfies ArgsDef;
 
 /** An integer from 0. @throws UsageError */
@@ -50,10 +70,15 @@ export function dataChoice(args: {
 }): DataChoice {
   const folder = args.data ?? null;
   if (folder !== null && !existsSync(folder)) {
-    throw new DataError('missing', folder, 'there is no such folder: give --data the folder that holds mnist/ and fsdd/');
+    throw new DataError(
+      'missing',
+      folder,
+      'there is no such folder: give --data the folder that holds mnist/ and fsdd/',
+    );
   }
   const texts = oneOf<FolderTexts>('texts', args.texts, ['captions', 'wine', 'sotu']);
-  if (folder === null && texts !== 'captions') throw new UsageError(`--texts ${texts} needs --data FOLDER`);
+  if (folder === null && texts !== 'captions')
+    throw new UsageError(`--texts ${texts} needs --data FOLDER`);
   return {
     folder,
     texts,

@@ -28,7 +28,10 @@ function bars(): Progress {
     update(job, done, total, note) {
       let entry = known.get(job);
       if (entry === undefined) {
-        entry = { bar: multi.create(total, 0, { job: job.padEnd(24), rate: '', left: '', note: '' }), clock: new Clock() };
+        entry = {
+          bar: multi.create(total, 0, { job: job.padEnd(24), rate: '', left: '', note: '' }),
+          clock: new Clock(),
+        };
         known.set(job, entry);
       }
       const { rate, left } = entry.clock.read(done, total);
@@ -74,7 +77,10 @@ class Clock {
     const made = done - this.first;
     if (made <= 0 || seconds < 0.5) return { rate: '', left: '' };
     const perSecond = made / seconds;
-    return { rate: `${perSecond.toPrecision(3)}/s`, left: done >= total ? 'done' : `${duration((total - done) / perSecond)} left` };
+    return {
+      rate: `${perSecond.toPrecision(3)}/s`,
+      left: done >= total ? 'done' : `${duration((total - done) / perSecond)} left`,
+    };
   }
 }
 

@@ -2,16 +2,20 @@
 import { resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import { loadData } from '../node/load-data';
+import { writeReport } from '../node/report';
 import { readRun } from '../node/run-folder';
-import { writeReport } from '../report/write';
+import { resultTable } from '../report/table';
 import { report } from './errors';
 import { progress } from './progress';
-import { resultTable } from './table';
 
 export const reportCommand = defineCommand({
   meta: {
     name: 'report',
-    description: ['Print the table of a run and write its page.', '', '  loretta report --run loretta-out'].join('\n'),
+    description: [
+      'Print the table of a run and write its page.',
+      '',
+      '  loretta report --run loretta-out',
+    ].join('\n'),
   },
   args: {
     run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
@@ -30,7 +34,9 @@ async function main(args: { readonly run: string; readonly json: boolean }): Pro
   const run = readRun(folder);
   const bar = progress(args.json);
   try {
-    const data = await loadData(run.data, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const data = await loadData(run.data, (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
+    );
     bar.stop();
     const page = await writeReport(folder, run, data);
     console.log(args.json ? JSON.stringify(run) : `${resultTable(run)}\nreport  ${page}`);

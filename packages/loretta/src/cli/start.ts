@@ -6,14 +6,14 @@ import { defineCommand } from 'citty';
 import { localRunner, runExperiment } from '../experiment/run';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
+import { writeReport } from '../node/report';
 import { makeFolder, type RunFile, saveRun } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
-import { writeReport } from '../report/write';
+import { resultTable } from '../report/table';
 import { ARMS, type ArmName } from '../train/arms';
 import { report } from './errors';
 import { configFrom, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
 import { duration, progress } from './progress';
-import { resultTable } from './table';
 
 export const start = defineCommand({
   meta: {
@@ -32,7 +32,10 @@ export const start = defineCommand({
     ...runArgs,
     arms: { type: 'string', description: `Arms to compare, of ${ARMS.join(', ')}` },
     out: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
-    workers: { type: 'string', description: 'Arms at the same time (default: one a core, 2 at most)' },
+    workers: {
+      type: 'string',
+      description: 'Arms at the same time (default: one a core, 2 at most)',
+    },
   },
   async run({ args }) {
     process.exitCode = await main(args).then(
@@ -60,14 +63,18 @@ async function main(args: Args): Promise<void> {
       ? base
       : { ...base, arms: args.arms.split(',').map((a) => oneOf<ArmName>('arms', a.trim(), ARMS)) };
   const slots =
-    args.workers === undefined ? Math.min(2, availableParallelism()) : integer('workers', args.workers);
+    args.workers === undefined
+      ? Math.min(2, availableParallelism())
+      : integer('workers', args.workers);
   const backend = chooseBackend(args.backend);
   setBackend(backend);
   const out = resolve(args.out);
   makeFolder(out);
   const bar = progress(args.json);
   try {
-    const data = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const data = await loadData(choice, (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
+    );
     const trainData = trainDataOf(data, config.arms.includes('oracle'));
     const runner =
       slots > 1

@@ -78,7 +78,9 @@ async function main(args: Args): Promise<void> {
   };
   process.once('SIGINT', stop);
   try {
-    const loaded = await loadData(choice, (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''));
+    const loaded = await loadData(choice, (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
+    );
     const data = trainDataOf(loaded, name === 'oracle');
     const judges = trainJudges(data, config.seed + 50);
     const arm = makeArm(name, data.test.modalities, config.transitive);
@@ -102,23 +104,42 @@ async function main(args: Args): Promise<void> {
       if (!open && steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
         const found = await evaluateSkill(setup, data, judges, config);
         open = found.least >= skill || steps >= latest;
-        if (!args.json) console.error(`step ${steps}: generator's skill ${found.least.toFixed(2)}, gate ${open ? 'opens' : 'stays closed'}`);
+        if (!args.json)
+          console.error(
+            `step ${steps}: generator's skill ${found.least.toFixed(2)}, gate ${open ? 'opens' : 'stays closed'}`,
+          );
       }
       const done = await setup.trainer.step(arm, open ? share : 0);
       const purity = judgeGenerated(done, setup.vocab, judges);
       const note = purity === null ? '' : `  purity ${(purity.right / purity.total).toFixed(2)}`;
-      bar.update(`train ${name}`, done.step + 1, config.train.steps, `loss ${done.loss.toFixed(3)}${note}`);
+      bar.update(
+        `train ${name}`,
+        done.step + 1,
+        config.train.steps,
+        `loss ${done.loss.toFixed(3)}${note}`,
+      );
       if (args.json && (done.step + 1) % every === 0) {
-        console.log(JSON.stringify({ step: done.step + 1, loss: done.loss, bits: done.bits, lr: done.lr, gradNorm: done.gradNorm }));
+        console.log(
+          JSON.stringify({
+            step: done.step + 1,
+            loss: done.loss,
+            bits: done.bits,
+            lr: done.lr,
+            gradNorm: done.gradNorm,
+          }),
+        );
       }
       if ((done.step + 1) % every === 0) await save();
     }
     await save();
     bar.stop();
     if (stopped) {
-      console.error(`stopped after step ${setup.trainer.steps}; go on with: loretta train --arm ${name} --out ${args.out} --resume`);
+      console.error(
+        `stopped after step ${setup.trainer.steps}; go on with: loretta train --arm ${name} --out ${args.out} --resume`,
+      );
     }
-    if (args.json) console.log(JSON.stringify({ arm: name, steps: setup.trainer.steps, checkpoint: path }));
+    if (args.json)
+      console.log(JSON.stringify({ arm: name, steps: setup.trainer.steps, checkpoint: path }));
     else console.log(`checkpoint  ${join(path)}`);
   } finally {
     process.off('SIGINT', stop);

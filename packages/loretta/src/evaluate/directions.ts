@@ -1,8 +1,8 @@
 /** The matrix of directions: how well each modality is predicted and generated from each other one. */
 import { key } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
-import { rowsOf, type TrainData } from '../train/data';
 import { generateBlock } from '../generate-block';
+import { rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import { type Estimate, meanOf, proportion } from './intervals';
 import type { Judge } from './judge';
@@ -44,7 +44,10 @@ export interface Direction {
 export function testRows({ vocab, data, rows }: EvaluationContext, name: string): Rows {
   const { test } = data;
   const column = test.modalities.indexOf(name);
-  const index = Array.from({ length: rows }, (_, i) => test.index[i * test.modalities.length + column]!);
+  const index = Array.from(
+    { length: rows },
+    (_, i) => test.index[i * test.modalities.length + column]!,
+  );
   return { modality: name, ids: rowsOf(vocab, name, data.modalities[name]!.test, index) };
 }
 
@@ -107,7 +110,11 @@ export async function generateFrom(
   c: EvaluationContext,
   condition: Rows,
   to: string,
-  options: { readonly guidance: number | null; readonly temperature: number; readonly stream: number },
+  options: {
+    readonly guidance: number | null;
+    readonly temperature: number;
+    readonly stream: number;
+  },
 ): Promise<Int32Array> {
   const { model, vocab, seed } = c;
   return generateBlock(model, vocab, [{ ...condition, generated: false }], to, {
@@ -120,14 +127,19 @@ export async function generateFrom(
 /** All directions between different modalities. */
 export async function directionMatrix(
   c: EvaluationContext,
-  options: { readonly guidance: number; readonly onProgress?: (done: number, total: number) => void },
+  options: {
+    readonly guidance: number;
+    readonly onProgress?: (done: number, total: number) => void;
+  },
 ): Promise<Direction[]> {
   const names = Object.keys(c.data.modalities);
   const classes = Object.values(c.data.modalities)[0]!.test.classes;
   const labels = c.data.test.labels;
   const others = otherClass(labels, c.rows);
   const blocks = new Map(names.map((name) => [name, testRows(c, name)]));
-  const pairs = names.flatMap((from) => names.filter((to) => to !== from).map((to) => [from, to] as const));
+  const pairs = names.flatMap((from) =>
+    names.filter((to) => to !== from).map((to) => [from, to] as const),
+  );
   const plain = new Map<string, Float64Array>();
   for (const name of names) {
     plain.set(name, logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows));
@@ -142,11 +154,19 @@ export async function directionMatrix(
     const wrong = permuteRows(source, others);
     const mismatched = bits(logLikelihood(c.model, c.vocab, [wrong], target, c.rows), counts);
     const stream = found.length * 4;
-    const free = judged(c, to, await generateFrom(c, source, to, { guidance: null, temperature: 1, stream }));
+    const free = judged(
+      c,
+      to,
+      await generateFrom(c, source, to, { guidance: null, temperature: 1, stream }),
+    );
     const steered = judged(
       c,
       to,
-      await generateFrom(c, source, to, { guidance: options.guidance, temperature: 1, stream: stream + 1 }),
+      await generateFrom(c, source, to, {
+        guidance: options.guidance,
+        temperature: 1,
+        stream: stream + 1,
+      }),
     );
     found.push({
       from,

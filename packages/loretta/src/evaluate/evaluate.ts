@@ -3,7 +3,13 @@ import type { Decoder } from '@loretta-ts/nn';
 import type { ModalityGraph } from '../graph';
 import type { TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
-import { type Direction, directionMatrix, type EvaluationContext, generateFrom, testRows } from './directions';
+import {
+  type Direction,
+  directionMatrix,
+  type EvaluationContext,
+  generateFrom,
+  testRows,
+} from './directions';
 import type { Estimate } from './intervals';
 import { type Judge, trainJudge } from './judge';
 import { chain, matching } from './matching';
@@ -137,14 +143,25 @@ export async function evaluate(
 /** Rows shown in pictures. */
 const SHOWN = 40;
 
-async function sample(c: EvaluationContext, from: string, to: string, guidance: number): Promise<Sample> {
+async function sample(
+  c: EvaluationContext,
+  from: string,
+  to: string,
+  guidance: number,
+): Promise<Sample> {
   const n = Math.min(SHOWN, c.rows);
   const few: EvaluationContext = { ...c, rows: n };
-  const ids = await generateFrom(few, testRows(few, from), to, { guidance, temperature: 1, stream: 999 });
+  const ids = await generateFrom(few, testRows(few, from), to, {
+    guidance,
+    temperature: 1,
+    stream: 999,
+  });
   const length = c.data.modalities[to]!.maxLength;
   const [first] = c.vocab.content(to);
   const local = Array.from({ length: n }, (_, i) =>
-    [...ids.subarray(i * length, (i + 1) * length)].filter((id) => id >= first).map((id) => id - first),
+    [...ids.subarray(i * length, (i + 1) * length)]
+      .filter((id) => id >= first)
+      .map((id) => id - first),
   );
   const columns = c.data.test.modalities;
   const column = columns.indexOf(from);
@@ -153,7 +170,12 @@ async function sample(c: EvaluationContext, from: string, to: string, guidance: 
     to,
     rows: Array.from({ length: n }, (_, i) => c.data.test.index[i * columns.length + column]!),
     ids: local,
-    judged: [...c.judges[to]!.classify(padRows(local, length), local.map((r) => r.length))],
+    judged: [
+      ...c.judges[to]!.classify(
+        padRows(local, length),
+        local.map((r) => r.length),
+      ),
+    ],
   };
 }
 

@@ -74,7 +74,10 @@ export class Judge {
       const b = Math.min(chunk, n - at);
       const rows = features(ids, this.length, this.codes, lengths, at, b);
       const classes = tidy(() =>
-        this.model.forward(tensor(rows, { shape: [b, this.length] })).argmax(1).keep(),
+        this.model
+          .forward(tensor(rows, { shape: [b, this.length] }))
+          .argmax(1)
+          .keep(),
       );
       out.set(classes.dataSync(), at);
       classes.dispose();
@@ -133,7 +136,9 @@ export function trainJudge(data: TokenData, options: JudgeOptions): Judge {
       const { grads } = valueAndGrad(model.parameters(), () => {
         const logits = model.forward(tensor(rows, { shape: [batch, data.maxLength] }));
         // a little noise on the logits keeps a judge of few samples from certainty
-        return mean(crossEntropy(logits.add(normal(noise, logits.shape, { std: 0.1 })), tensor(labels)));
+        return mean(
+          crossEntropy(logits.add(normal(noise, logits.shape, { std: 0.1 })), tensor(labels)),
+        );
       });
       optimizer.step(grads, { lr: 3e-3 * (1 - step / steps) });
     });

@@ -34,7 +34,10 @@ export function matching(c: EvaluationContext, from: string, to: string, rows: n
     return { modality: rowsOfAll.modality, ids };
   };
   const prior = logLikelihood(c.model, c.vocab, [], target, c.rows);
-  const given = take(source, Int32Array.from({ length: n * classes }, (_, j) => Math.floor(j / classes)));
+  const given = take(
+    source,
+    Int32Array.from({ length: n * classes }, (_, j) => Math.floor(j / classes)),
+  );
   const joint = logLikelihood(c.model, c.vocab, [given], take(target, candidates), n * classes);
   let right = 0;
   for (let i = 0; i < n; i++) {

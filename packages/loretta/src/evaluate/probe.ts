@@ -1,8 +1,8 @@
 /** Linear probes on frozen features (LORETTA §4.1). */
 import { crossEntropy, key, mean, tensor, tidy, valueAndGrad } from '@loretta-ts/core';
 import { AdamW, Linear } from '@loretta-ts/nn';
-import { rowsOf } from '../train/data';
 import { pack } from '../sequence';
+import { rowsOf } from '../train/data';
 import type { EvaluationContext } from './directions';
 import { hits } from './directions';
 import type { Estimate } from './intervals';
@@ -14,7 +14,12 @@ interface Features {
   readonly dim: number;
 }
 
-function features(c: EvaluationContext, name: string, split: 'train' | 'test', rows: number): Features {
+function features(
+  c: EvaluationContext,
+  name: string,
+  split: 'train' | 'test',
+  rows: number,
+): Features {
   const set = c.data.modalities[name]![split];
   const n = Math.min(rows, set.labels.length);
   const step = Math.max(1, Math.floor(set.labels.length / n));
@@ -26,12 +31,20 @@ function features(c: EvaluationContext, name: string, split: 'train' | 'test', r
   const chunk = 128;
   for (let at = 0; at < n; at += chunk) {
     const b = Math.min(chunk, n - at);
-    const block = { modality: name, ids: ids.subarray(at * length, (at + b) * length), generated: false };
-    const packed = pack(c.vocab, [block], new Array<readonly number[]>(b).fill([0]), { lossOn: 'real' });
+    const block = {
+      modality: name,
+      ids: ids.subarray(at * length, (at + b) * length),
+      generated: false,
+    };
+    const packed = pack(c.vocab, [block], new Array<readonly number[]>(b).fill([0]), {
+      lossOn: 'real',
+    });
     const shape = [packed.b, packed.t];
     const hidden = tidy(() =>
       mean(
-        c.model.forward(tensor(packed.ids, { shape }), { within: tensor(packed.within, { shape }) }),
+        c.model.forward(tensor(packed.ids, { shape }), {
+          within: tensor(packed.within, { shape }),
+        }),
         1,
       ).keep(),
     );
@@ -76,12 +89,17 @@ export function probe(c: EvaluationContext, train: string, test: string, rows: n
   const y = tensor(learn.labels).keep();
   for (let step = 0; step < 200; step++) {
     tidy(() => {
-      const { grads } = valueAndGrad(model.parameters(), () => mean(crossEntropy(model.forward(x), y)));
+      const { grads } = valueAndGrad(model.parameters(), () =>
+        mean(crossEntropy(model.forward(x), y)),
+      );
       optimizer.step(grads, { lr: 0.02 * (1 - step / 200) });
     });
   }
   const predicted = tidy(() =>
-    model.forward(tensor(standardise(held, seen), { shape: [held.labels.length, dim] })).argmax(1).keep(),
+    model
+      .forward(tensor(standardise(held, seen), { shape: [held.labels.length, dim] }))
+      .argmax(1)
+      .keep(),
   );
   const result = hits(predicted.dataSync(), held.labels);
   for (const t of [x, y, predicted]) t.dispose();

@@ -1,7 +1,7 @@
 /** The experiment's configuration: validated, every error naming its key. */
 import { z } from 'zod';
 import { DataError } from '../data/errors';
-import { type ArmName, ARMS, type TransitiveOptions } from '../train/arms';
+import { ARMS, type ArmName, type TransitiveSchedule } from '../train/arms';
 
 /** Everything that decides a run but the data. Plain JSON. */
 export interface ExperimentConfig {
@@ -29,7 +29,7 @@ export interface ExperimentConfig {
     /** Frames that speech is shifted by, at most. */
     readonly shift: number;
   };
-  readonly transitive: TransitiveOptions & {
+  readonly transitive: TransitiveSchedule & {
     /** First and last step at which the transitive arm may begin. */
     readonly earliest: number;
     readonly latest: number;
@@ -47,52 +47,49 @@ function schema(): z.ZodType<ExperimentConfig> {
   const count = z.int().min(1);
   const share = z.number().min(0).max(1);
   return z.strictObject({
-  seed: z.int().min(0).default(0),
-  arms: z
-    .array(z.enum(ARMS))
-    .min(1)
-    .default(['commutative', 'transitive', 'causal']),
-  model: z
-    .strictObject({
-      dim: count.default(64),
-      layers: count.default(3),
-      heads: count.default(4),
-      dropout: z.number().min(0).max(0.9).default(0.1),
-    })
-    .prefault({}),
-  train: z
-    .strictObject({
-      steps: count.default(1600),
-      batch: count.default(32),
-      lr: z.number().positive().default(6e-3),
-      lrWarmup: z.int().min(0).default(50),
-      minLr: share.default(0.1),
-      weightDecay: z.number().min(0).default(0.1),
-      clip: z.number().positive().default(1),
-      noise: share.default(0.05),
-      shift: z.int().min(0).default(1),
-    })
-    .prefault({}),
-  transitive: z
-    .strictObject({
-      earliest: z.int().min(0).default(500),
-      latest: z.int().min(0).default(900),
-      skill: share.default(0.85),
-      share: share.default(0.5),
-      temperature: z.number().positive().default(0.9),
-      guidance: z.number().positive().nullable().default(2),
-      lossOn: z.enum(['real', 'all']).default('real'),
-      allProbability: share.default(0),
-    })
-    .prefault({}),
-  evaluate: z
-    .strictObject({
-      rows: count.default(300),
-      matchingRows: count.default(300),
-      guidance: z.number().positive().default(3),
-    })
-    .prefault({}),
-});
+    seed: z.int().min(0).default(0),
+    arms: z.array(z.enum(ARMS)).min(1).default(['commutative', 'transitive', 'causal']),
+    model: z
+      .strictObject({
+        dim: count.default(64),
+        layers: count.default(3),
+        heads: count.default(4),
+        dropout: z.number().min(0).max(0.9).default(0.1),
+      })
+      .prefault({}),
+    train: z
+      .strictObject({
+        steps: count.default(1600),
+        batch: count.default(32),
+        lr: z.number().positive().default(6e-3),
+        lrWarmup: z.int().min(0).default(50),
+        minLr: share.default(0.1),
+        weightDecay: z.number().min(0).default(0.1),
+        clip: z.number().positive().default(1),
+        noise: share.default(0.05),
+        shift: z.int().min(0).default(1),
+      })
+      .prefault({}),
+    transitive: z
+      .strictObject({
+        earliest: z.int().min(0).default(500),
+        latest: z.int().min(0).default(900),
+        skill: share.default(0.85),
+        share: share.default(0.5),
+        temperature: z.number().positive().default(0.9),
+        guidance: z.number().positive().nullable().default(2),
+        lossOn: z.enum(['real', 'all']).default('real'),
+        allProbability: share.default(0),
+      })
+      .prefault({}),
+    evaluate: z
+      .strictObject({
+        rows: count.default(300),
+        matchingRows: count.default(300),
+        guidance: z.number().positive().default(3),
+      })
+      .prefault({}),
+  });
 }
 
 /** Defaults filled in. @throws DataError in one line that names every wrong key */

@@ -2,11 +2,11 @@
 import { DataError } from '../data/errors';
 import { type Evaluation, evaluate } from '../evaluate/evaluate';
 import type { Judge } from '../evaluate/judge';
-import { judgeGenerated } from './purity';
 import { type ArmName, makeArm } from '../train/arms';
 import type { TrainData } from '../train/data';
 import type { StepReport } from '../train/trainer';
 import type { ExperimentConfig } from './config';
+import { judgeGenerated } from './purity';
 import { setUp } from './warmup';
 
 /** A point of a training curve: means over the steps since the point before. */
@@ -31,7 +31,12 @@ export interface ArmResult {
   readonly checkpoint: Uint8Array;
 }
 
-export type ArmProgress = (stage: 'train' | 'evaluate', done: number, total: number, loss: number | null) => void;
+export type ArmProgress = (
+  stage: 'train' | 'evaluate',
+  done: number,
+  total: number,
+  loss: number | null,
+) => void;
 
 /** Steps that a point of the curve sums up. */
 const POINT = 20;
@@ -57,7 +62,10 @@ export class Curve {
       step: last.step + 1,
       loss: mean(this.reports.map((r) => r.loss)),
       bits: Object.fromEntries(
-        [...names].map((n) => [n, mean(this.reports.flatMap((r) => (r.bits[n] === undefined ? [] : [r.bits[n]!])))]),
+        [...names].map((n) => [
+          n,
+          mean(this.reports.flatMap((r) => (r.bits[n] === undefined ? [] : [r.bits[n]!]))),
+        ]),
       ),
       lr: last.lr,
       gradNorm: mean(this.reports.map((r) => r.gradNorm)),

@@ -1,7 +1,8 @@
 /** The main job: one warm-up, then every arm from it with the same budget, evaluated alike. */
-import { type ArmName, ARMS, makeArm } from '../train/arms';
-import type { TrainData } from '../train/data';
+
 import { trainJudges } from '../evaluate/evaluate';
+import { ARMS, type ArmName, makeArm } from '../train/arms';
+import type { TrainData } from '../train/data';
 import type { ExperimentConfig } from './config';
 import { type ArmProgress, type ArmResult, Curve, type CurvePoint, runArm } from './run-arm';
 import { setUp, type WarmUp, warmUp } from './warmup';
@@ -21,7 +22,10 @@ export interface ArmRunner {
 
 export interface ExperimentResult {
   readonly config: ExperimentConfig;
-  readonly warmUp: Omit<WarmUp, 'checkpoint'> & { readonly curve: readonly CurvePoint[]; readonly seconds: number };
+  readonly warmUp: Omit<WarmUp, 'checkpoint'> & {
+    readonly curve: readonly CurvePoint[];
+    readonly seconds: number;
+  };
   readonly arms: readonly ArmResult[];
 }
 
@@ -68,14 +72,21 @@ export async function runExperiment(
   const independent = names.filter((n) => !forks(n));
   const dependent = names.filter(forks);
   // one slot is kept for the warm-up where there are two
-  const early = runner.slots > 1 ? queue(independent, runner.slots - 1, (n) => start(n, null)) : null;
+  const early =
+    runner.slots > 1 ? queue(independent, runner.slots - 1, (n) => start(n, null)) : null;
   const warm = dependent.length > 0 ? await runWarmUp(data, config, onProgress) : null;
   const late = await queue(dependent, runner.slots, (n) => start(n, warm!.warmUp.checkpoint));
   const rest = early === null ? await queue(independent, 1, (n) => start(n, null)) : await early;
   const all = [...late, ...rest];
   all.sort((a, b) => ARMS.indexOf(a.arm) - ARMS.indexOf(b.arm));
   const summary = warm
-    ? { steps: warm.warmUp.steps, skill: warm.warmUp.skill, reached: warm.warmUp.reached, curve: warm.curve, seconds: warm.seconds }
+    ? {
+        steps: warm.warmUp.steps,
+        skill: warm.warmUp.skill,
+        reached: warm.warmUp.reached,
+        curve: warm.curve,
+        seconds: warm.seconds,
+      }
     : { steps: 0, skill: { least: 0, byTarget: {} }, reached: false, curve: [], seconds: 0 };
   return { config, warmUp: summary, arms: all };
 }
@@ -87,7 +98,11 @@ async function runWarmUp(
 ): Promise<{ warmUp: WarmUp; curve: readonly CurvePoint[]; seconds: number }> {
   const began = performance.now();
   const judges = trainJudges(data, config.seed + 50);
-  const setup = setUp(data, config, makeArm('commutative', data.test.modalities, config.transitive));
+  const setup = setUp(
+    data,
+    config,
+    makeArm('commutative', data.test.modalities, config.transitive),
+  );
   const curve = new Curve();
   const { latest } = config.transitive;
   const result = await warmUp(setup, data, judges, config, (report) => {
@@ -102,7 +117,11 @@ async function runWarmUp(
 }
 
 /** Runs jobs in order, `slots` at a time. */
-async function queue<T, R>(jobs: readonly T[], slots: number, run: (job: T) => Promise<R>): Promise<R[]> {
+async function queue<T, R>(
+  jobs: readonly T[],
+  slots: number,
+  run: (job: T) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = new Array<R>(jobs.length);
   let next = 0;
   const lane = async (): Promise<void> => {

@@ -1,16 +1,16 @@
 /** What every arm starts from: vocabulary, graph, model, and the common commutative warm-up. */
 import { key } from '@loretta-ts/core';
 import { Decoder } from '@loretta-ts/nn';
-import { PairSampler } from '../data/sampler';
 import { assertNeverPaired } from '../data/neverPaired';
-import { evaluateSkill, type Skill } from './skill';
-import { ModalityGraph } from '../graph';
+import { PairSampler } from '../data/sampler';
 import type { Judge } from '../evaluate/judge';
+import { ModalityGraph } from '../graph';
 import { type Arm, makeArm } from '../train/arms';
 import { modalitiesOf, type TrainData } from '../train/data';
 import { type StepReport, Trainer } from '../train/trainer';
 import { Vocabulary } from '../vocabulary';
 import type { ExperimentConfig } from './config';
+import { evaluateSkill, type Skill } from './skill';
 
 /** A model in training with its surroundings. */
 export interface Setup {
@@ -61,12 +61,19 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
   const noise = Object.fromEntries(
     Object.keys(data.modalities).map((name) => [
       name,
-      name === 'speech' ? { replace: train.noise, shift: train.shift } : { replace: name === 'text' ? 0 : train.noise },
+      name === 'speech'
+        ? { replace: train.noise, shift: train.shift }
+        : { replace: name === 'text' ? 0 : train.noise },
     ]),
   );
   const sources = pairs.map(
     (pair, i) =>
-      new PairSampler(data, pair, { batch: train.batch, seed: seed + 1000 + i, repair: true, noise }),
+      new PairSampler(data, pair, {
+        batch: train.batch,
+        seed: seed + 1000 + i,
+        repair: true,
+        noise,
+      }),
   );
   const trainer = new Trainer({
     model,

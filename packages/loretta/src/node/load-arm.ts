@@ -1,6 +1,6 @@
 /** A trained arm from a run's folder, with the data it was trained on. */
 import { readFile } from 'node:fs/promises';
-import { restoreCheckpoint, type Decoder } from '@loretta-ts/nn';
+import { type Decoder, restoreCheckpoint } from '@loretta-ts/nn';
 import { DataError } from '../data/errors';
 import type { SvlMnist } from '../data/svlMnist';
 import { describeData, makeModel } from '../experiment/warmup';
@@ -30,7 +30,11 @@ export async function loadArm(
   try {
     bytes = new Uint8Array(await readFile(path));
   } catch {
-    throw new DataError('missing', path, `there is no such checkpoint; this run has ${run.arms.map((a) => a.arm).join(', ')}`);
+    throw new DataError(
+      'missing',
+      path,
+      `there is no such checkpoint; this run has ${run.arms.map((a) => a.arm).join(', ')}`,
+    );
   }
   const loaded = await loadData(run.data, onProgress);
   const data = trainDataOf(loaded, false);

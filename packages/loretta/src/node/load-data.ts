@@ -23,7 +23,9 @@ function cacheFolder(): string {
 /** The plain part of loaded data; `oracle` adds the real pairs of the unseen modalities. */
 export function trainDataOf(data: SvlMnist, oracle: boolean): TrainData {
   return {
-    modalities: Object.fromEntries(Object.entries(data.modalities).map(([name, m]) => [name, tokenData(m)])),
+    modalities: Object.fromEntries(
+      Object.entries(data.modalities).map(([name, m]) => [name, tokenData(m)]),
+    ),
     pairs: data.pairs,
     test: data.test,
     oracle: oracle ? data.oraclePairs(...data.unseen) : null,

@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { DataError } from '../data/errors';
+import type { FolderTexts } from '../data/node/svl';
 import type { SvlName } from '../data/svlMnist';
 import { type ExperimentConfig, parseConfig } from '../experiment/config';
 import type { ExperimentResult } from '../experiment/run';
 import type { ArmResult } from '../experiment/run-arm';
-import type { FolderTexts } from '../data/node/svl';
 
 /** Which data a run is on; enough to load it again. */
 export interface DataChoice {
@@ -28,7 +28,12 @@ export interface RunFile {
   readonly warmUp: ExperimentResult['warmUp'];
   readonly arms: readonly Omit<ArmResult, 'checkpoint'>[];
   /** Backend and machine that ran it. */
-  readonly ran: { readonly backend: string; readonly node: string; readonly cores: number; readonly seconds: number };
+  readonly ran: {
+    readonly backend: string;
+    readonly node: string;
+    readonly cores: number;
+    readonly seconds: number;
+  };
 }
 
 /** Makes a folder for a run. @throws DataError when it cannot be made */
@@ -46,9 +51,16 @@ export function checkpointPath(folder: string, arm: string): string {
 }
 
 /** Writes checkpoints first and `run.json` last, each atomically. */
-export async function saveRun(folder: string, run: RunFile, arms: readonly ArmResult[]): Promise<void> {
+export async function saveRun(
+  folder: string,
+  run: RunFile,
+  arms: readonly ArmResult[],
+): Promise<void> {
   for (const arm of arms) await writeFileAtomic(checkpointPath(folder, arm.arm), arm.checkpoint);
-  await writeFileAtomic(join(folder, 'run.json'), new TextEncoder().encode(`${JSON.stringify(run, null, 1)}\n`));
+  await writeFileAtomic(
+    join(folder, 'run.json'),
+    new TextEncoder().encode(`${JSON.stringify(run, null, 1)}\n`),
+  );
 }
 
 /** Reads `run.json`. @throws DataError when it is missing or not of this program */
@@ -58,7 +70,11 @@ export function readRun(folder: string): RunFile {
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    throw new DataError('missing', path, 'there is no run here: make one with `loretta start --out FOLDER`');
+    throw new DataError(
+      'missing',
+      path,
+      'there is no run here: make one with `loretta start --out FOLDER`',
+    );
   }
   let value: unknown;
   try {

@@ -1,12 +1,18 @@
 /** Runs arms in worker threads, two at a time on two cores. */
 import { Worker } from 'node:worker_threads';
 import { DataError } from '../data/errors';
-import type { ArmProgress, ArmResult } from '../experiment/run-arm';
 import type { ArmRunner } from '../experiment/run';
+import type { ArmProgress, ArmResult } from '../experiment/run-arm';
 import type { ArmJob } from './arm-worker';
 
 type Message =
-  | { kind: 'progress'; stage: 'train' | 'evaluate'; done: number; total: number; loss: number | null }
+  | {
+      kind: 'progress';
+      stage: 'train' | 'evaluate';
+      done: number;
+      total: number;
+      loss: number | null;
+    }
   | { kind: 'result'; result: ArmResult }
   | { kind: 'error'; name: string; message: string };
 
@@ -29,7 +35,8 @@ function runOne(entry: URL, job: ArmJob, onProgress: ArmProgress): Promise<ArmRe
     });
     worker.on('error', reject);
     worker.on('exit', (code) => {
-      if (code !== 0) reject(new DataError('config', job.name, `its worker ended with code ${code}`));
+      if (code !== 0)
+        reject(new DataError('config', job.name, `its worker ended with code ${code}`));
     });
   });
 }

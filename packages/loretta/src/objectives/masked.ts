@@ -3,7 +3,7 @@
  * sequence, where it is predicted from both of its sides.
  */
 import { type HostRandom, ValueError } from '@loretta-ts/core';
-import { type TokenRow, packRows, unpackRows } from '../sequence';
+import { packRows, type TokenRow, unpackRows } from '../sequence';
 import { Vocabulary } from '../vocabulary';
 import type { Objective } from './objective';
 

@@ -2,7 +2,11 @@
 
 /** Text for HTML. */
 export function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }
 
 /** A table; the first row is the head, `strong` rows stand out. */
@@ -13,7 +17,9 @@ export function htmlTable(
 ): string {
   const cells = (row: readonly string[], tag: string): string =>
     row.map((c) => `<${tag}>${escapeHtml(c)}</${tag}>`).join('');
-  const body = rows.map((r, i) => `<tr${strong(i) ? ' class="strong"' : ''}>${cells(r, 'td')}</tr>`).join('\n');
+  const body = rows
+    .map((r, i) => `<tr${strong(i) ? ' class="strong"' : ''}>${cells(r, 'td')}</tr>`)
+    .join('\n');
   return `<div class="wide"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
 }
 

@@ -12,16 +12,34 @@ export interface NamedCurve {
 
 function svg(options: Plot.PlotOptions): string {
   const { document } = parseHTML('<html><body></body></html>');
-  const figure = Plot.plot({ ...options, document, style: { fontFamily: 'system-ui, sans-serif', color: '#222' } });
-  const chart = figure.tagName.toLowerCase() === 'svg' ? figure : figure.querySelector('svg:last-of-type');
-  const legend = figure.tagName.toLowerCase() === 'svg' ? '' : [...figure.children].filter((c) => c !== chart && c.tagName.toLowerCase() !== 'style').map((c) => c.outerHTML).join('');
+  const figure = Plot.plot({
+    ...options,
+    document,
+    style: { fontFamily: 'system-ui, sans-serif', color: '#222' },
+  });
+  const chart =
+    figure.tagName.toLowerCase() === 'svg' ? figure : figure.querySelector('svg:last-of-type');
+  const legend =
+    figure.tagName.toLowerCase() === 'svg'
+      ? ''
+      : [...figure.children]
+          .filter((c) => c !== chart && c.tagName.toLowerCase() !== 'style')
+          .map((c) => c.outerHTML)
+          .join('');
   const text = chart?.outerHTML ?? '';
-  return legend + (text.includes('xmlns=') ? text : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"'));
+  return (
+    legend +
+    (text.includes('xmlns=')
+      ? text
+      : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"'))
+  );
 }
 
 /** Training loss of each arm over steps. */
 export function lossPlot(curves: readonly NamedCurve[], gate: number): string {
-  const data = curves.flatMap((c) => c.points.map((p) => ({ step: p.step, loss: p.loss, arm: c.name })));
+  const data = curves.flatMap((c) =>
+    c.points.map((p) => ({ step: p.step, loss: p.loss, arm: c.name })),
+  );
   return svg({
     width: 720,
     height: 320,
@@ -39,7 +57,9 @@ export function lossPlot(curves: readonly NamedCurve[], gate: number): string {
 /** Judged purity of pseudo-pairs over steps; empty when there were none. */
 export function purityPlot(curves: readonly NamedCurve[]): string {
   const data = curves.flatMap((c) =>
-    c.points.flatMap((p) => (p.purity === null ? [] : [{ step: p.step, purity: p.purity, arm: c.name }])),
+    c.points.flatMap((p) =>
+      p.purity === null ? [] : [{ step: p.step, purity: p.purity, arm: c.name }],
+    ),
   );
   if (data.length === 0) return '';
   return svg({
@@ -54,7 +74,11 @@ export function purityPlot(curves: readonly NamedCurve[]): string {
 }
 
 /** Directions as a heat map of what the condition is worth, in bits per token. */
-export function directionHeat(title: string, directions: readonly Direction[], limit: number): string {
+export function directionHeat(
+  title: string,
+  directions: readonly Direction[],
+  limit: number,
+): string {
   const data = directions.map((d) => ({
     from: d.from,
     to: d.to,

@@ -37,7 +37,7 @@ export const ARMS: readonly ArmName[] = [
   'oracle',
 ];
 
-export interface TransitiveOptions {
+export interface TransitiveSchedule {
   /** Share of transitive steps once they are on. */
   readonly share: number;
   /** Temperature of the generated modality. */
@@ -63,7 +63,7 @@ export interface Arm {
 }
 
 /** An arm's objectives. `order` is the one order of `causal` and `cm3`. @throws DataError for an unknown name */
-export function makeArm(name: ArmName, order: readonly string[], options: TransitiveOptions): Arm {
+export function makeArm(name: ArmName, order: readonly string[], options: TransitiveSchedule): Arm {
   const { temperature, guidance, lossOn, allProbability } = options;
   const linked = (shuffled: boolean): Objective =>
     transitive({ temperature, guidance, lossOn, allProbability, shuffled });

@@ -1,8 +1,8 @@
 /** What training and evaluation need of a data set: token arrays only, so that it can be sent to a worker. */
 import type { AlignedTest, PairSet } from '../data/align';
+import { DataError } from '../data/errors';
 import type { TokenSet } from '../data/modality';
 import type { PairBatch } from '../data/sampler';
-import { DataError } from '../data/errors';
 import type { Modality } from '../modality';
 import type { Batch } from '../objectives/objective';
 import type { Vocabulary } from '../vocabulary';
@@ -57,7 +57,8 @@ export function toBlock(
   if (lengths === undefined) return joint;
   for (let row = 0; row < lengths.length; row++) {
     const n = lengths[row]!;
-    if (n > length) throw new DataError('format', name, `a row has ${n} tokens, at most ${length} fit`);
+    if (n > length)
+      throw new DataError('format', name, `a row has ${n} tokens, at most ${length} fit`);
     if (n === length) continue;
     joint[row * length + n] = vocab.end(name);
     joint.fill(0, row * length + n + 1, (row + 1) * length);

@@ -2,7 +2,15 @@
  * The trainer: draws a batch of every pair set, lets the objective turn it into sequences, takes one step. Step n is a
  * function of (seed, n) and the weights alone, so a resumed run repeats an unbroken one bit for bit.
  */
-import { hostRandom, type Key, key, NonFiniteError, type Tensor, tidy, valueAndGrad } from '@loretta-ts/core';
+import {
+  hostRandom,
+  type Key,
+  key,
+  NonFiniteError,
+  type Tensor,
+  tidy,
+  valueAndGrad,
+} from '@loretta-ts/core';
 import {
   AdamW,
   checkpointBytes,
@@ -54,7 +62,12 @@ export interface StepReport {
   /** Pair sets whose batch was transitive. */
   readonly transitive: number;
   /** What was generated, with the class of the row it was generated for. */
-  readonly generated: readonly { modality: string; from: string; ids: Int32Array; labels: Int32Array }[];
+  readonly generated: readonly {
+    modality: string;
+    from: string;
+    ids: Int32Array;
+    labels: Int32Array;
+  }[];
 }
 
 /** Counter values kept for one step. */
@@ -119,7 +132,11 @@ export class Trainer {
       packs.push(made.packed);
       for (const g of made.generated) generated.push({ ...g, labels: pairs.labels });
     }
-    const { loss, bits, norm, lr } = await this.update(groupByLength(packs), stepKey.fold(sources.length), clip);
+    const { loss, bits, norm, lr } = await this.update(
+      groupByLength(packs),
+      stepKey.fold(sources.length),
+      clip,
+    );
     this.done++;
     return { step, loss, bits, gradNorm: norm, lr, transitive, generated };
   }
@@ -149,7 +166,8 @@ export class Trainer {
           counts[m]! += n;
         });
       });
-      if (total === null) throw new DataError('config', 'trainer', 'there are no pair sets to train on');
+      if (total === null)
+        throw new DataError('config', 'trainer', 'there are no pair sets to train on');
       return [total as Tensor, sums] as const;
     });
     const norm = tidy(() => gradNorm(grads));
@@ -195,7 +213,11 @@ export class Trainer {
     const metadata = restoreCheckpoint(bytes, { model: this.model, optimizer: this.optimizer });
     const step = Number(metadata.get('step'));
     if (!Number.isSafeInteger(step) || step < 0) {
-      throw new DataError('format', 'checkpoint', 'has no training step: it was not saved by the trainer');
+      throw new DataError(
+        'format',
+        'checkpoint',
+        'has no training step: it was not saved by the trainer',
+      );
     }
     this.done = step;
     return metadata;

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { encodePng, encodeWav } from '@loretta-ts/tokenizers';
-import { resultRows } from '../cli/table';
-import type { SvlMnist } from '../data/svlMnist';
 import type { RawSample } from '../data/source';
+import type { SvlMnist } from '../data/svlMnist';
 import type { Sample } from '../evaluate/evaluate';
-import type { RunFile } from '../node/run-folder';
-import { escapeHtml, htmlPage, htmlTable } from './page';
-import { confusionPlot, directionHeat, lossPlot, purityPlot } from './plots';
+import { escapeHtml, htmlPage, htmlTable } from '../report/page';
+import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
+import { resultRows } from '../report/table';
+import type { RunFile } from './run-folder';
 
 /** Writes `report.html` into a run's folder. */
 export async function writeReport(folder: string, run: RunFile, data: SvlMnist): Promise<string> {
@@ -34,7 +34,9 @@ function summary(run: RunFile, data: SvlMnist): string {
   const { head, rows } = resultRows(run);
   const first = run.arms[0]?.evaluation;
   const [a, c] = data.unseen;
-  const judges = Object.entries(first?.judges ?? {}).map(([m, x]) => `${m} ${(100 * x).toFixed(1)} %`);
+  const judges = Object.entries(first?.judges ?? {}).map(
+    ([m, x]) => `${m} ${(100 * x).toFixed(1)} %`,
+  );
   return [
     '<h2>The pair that was never seen</h2>',
     `<p>Training saw only pairs (${escapeHtml(data.link)}, ${escapeHtml(a)}) and (${escapeHtml(data.link)}, ${escapeHtml(c)}). Chance is ${(100 / (first?.classes ?? 10)).toFixed(0)} %; the judges find ${escapeHtml(judges.join(', '))} of real test tokens, which is the ceiling of “generated”. Intervals are 95 %.</p>`,
@@ -56,14 +58,19 @@ function curves(run: RunFile): string {
 }
 
 function matrix(run: RunFile): string {
-  const limit = Math.max(0.1, ...run.arms.flatMap((x) => x.evaluation.directions.map((d) => Math.abs(d.gain.value))));
+  const limit = Math.max(
+    0.1,
+    ...run.arms.flatMap((x) => x.evaluation.directions.map((d) => Math.abs(d.gain.value))),
+  );
   const maps = run.arms.map(
-    (x) => `<figure>${directionHeat('', x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
+    (x) =>
+      `<figure>${directionHeat('', x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
   );
   return `<h2>Directions</h2><p>Bits per token that the right condition saves against a wrong one; * was never seen.</p><div class="row">${maps.join('\n')}</div>`;
 }
 
-const dataUri = (type: string, bytes: Uint8Array): string => `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
+const dataUri = (type: string, bytes: Uint8Array): string =>
+  `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
 
 /** A sample as HTML: a picture, a player, or its text. */
 function media(sample: RawSample): string {
@@ -106,13 +113,21 @@ function confusions(run: RunFile): string {
   const plots = run.arms.flatMap(({ arm, evaluation }) =>
     evaluation.directions
       .filter((d) => !d.seen)
-      .map((d) => `<figure>${confusionPlot('', d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`),
+      .map(
+        (d) =>
+          `<figure>${confusionPlot('', d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`,
+      ),
   );
   return `<h2>Confusions</h2><div class="row">${plots.join('\n')}</div>`;
 }
 
 function about(run: RunFile): string {
-  const arms = run.arms.map((x) => [x.arm, String(x.steps), String(x.parameters), x.trainSeconds.toFixed(0)]);
+  const arms = run.arms.map((x) => [
+    x.arm,
+    String(x.steps),
+    String(x.parameters),
+    x.trainSeconds.toFixed(0),
+  ]);
   return [
     '<h2>What ran</h2>',
     `<p>${escapeHtml(run.ran.backend)}, Node ${escapeHtml(run.ran.node)}, ${run.ran.cores} cores, ${run.ran.seconds.toFixed(0)} s in all.</p>`,
