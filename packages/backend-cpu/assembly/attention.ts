@@ -4,6 +4,9 @@ import { gemm } from './gemm';
 import { gemmFewRows } from './gemv';
 import { expNegative, log, maxLanes, splat, sumLanes } from './vector';
 
+/** Widest values for which few queries have working memory of their own. */
+const WIDEST: i32 = 8192;
+
 // Row of n values times x.
 function scaleValues(p: usize, n: i32, x: f32): void {
   const by = splat(x);
@@ -50,7 +53,7 @@ function expOf(x: f32): f32 {
 
 /** Queries [i0, i0 + rows) of one head. */
 function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32): void {
-  const few = rows < FEW;
+  const few = rows < FEW && a.dv <= WIDEST;
   const bk = few ? BK_FEW : BK;
   const kv = head / (a.h / a.hkv);
   const dv = a.dv;

@@ -21,7 +21,9 @@ function sourceHash() {
 }
 
 function fail() {
-  console.error('kernels.generated.ts is not what assembly/ compiles to: run scripts/build-wasm.mjs');
+  console.error(
+    'kernels.generated.ts is not what assembly/ compiles to: run scripts/build-wasm.mjs',
+  );
   process.exitCode = 1;
 }
 

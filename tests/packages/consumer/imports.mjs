@@ -34,5 +34,15 @@ try {
 const bytes = new tokenizers.ByteTokenizer();
 assert.equal(bytes.decodeText(bytes.encodeText('né')), 'né');
 
+const graph = new loretta.ModalityGraph(
+  ['image', 'text', 'speech'],
+  [
+    ['image', 'text'],
+    ['text', 'speech'],
+  ],
+);
+assert.deepEqual(graph.route('image', 'speech'), ['image', 'text', 'speech']);
+assert.ok(lorettaNode.checkpointPath('run', 'transitive').endsWith('transitive.safetensors'));
+
 const all = { core, testing, cpu, gpu, nn, nnNode, tokenizers, loretta, lorettaNode };
 console.log(Object.keys(all).join(' '));

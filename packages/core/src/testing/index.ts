@@ -1,2 +1,22 @@
-/** Tensors, ops, automatic differentiation and program capture of LoReTTa for TypeScript. */
-export {};
+/**
+ * For the tests of ops and backends: gradient checks, arbitraries, and the suite of laws. Needs fast-check.
+ * @module @loretta-ts/core/testing
+ */
+export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
+export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
+export type { Tolerance } from './laws';
+export { type OpSample, opSamples, type Samples } from './samples';
+export {
+  bools,
+  broadcastPair,
+  distinct,
+  floats,
+  grid,
+  type HostValue,
+  indices,
+  integers,
+  positive,
+  type ShapeLimits,
+  shapes,
+  toTensor,
+} from './values';

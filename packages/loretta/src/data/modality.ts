@@ -67,7 +67,7 @@ export function tokenizeSource<T>(
   codec: ModalityCodec,
   wrap: (item: T) => RawSample,
 ): ModalityData {
-  requireClasses(name, source.train.labels, source.classes);
+  requireClasses(name, source);
   const encodeSet = (set: Labelled<T>, split: Split): TokenSet => {
     const n = set.items.length;
     const ids = new Int32Array(n * codec.maxLength);
@@ -108,9 +108,11 @@ export function tokenizeSource<T>(
   };
 }
 
-/** Throws DataError unless every class has a training sample. */
-function requireClasses(name: string, labels: Int32Array, classes: number): void {
-  const empty = byClass(labels, classes).findIndex((group) => group.length === 0);
+/** Throws DataError unless every class of a source has a training sample. */
+export function requireClasses(name: string, source: RawSource<unknown>): void {
+  const empty = byClass(source.train.labels, source.classes).findIndex(
+    (group) => group.length === 0,
+  );
   if (empty < 0) return;
   throw new DataError(
     'class',

@@ -10,7 +10,7 @@ import {
   speechCodec,
 } from './codecs';
 import { DataError } from './errors';
-import { tokenizeSource } from './modality';
+import { requireClasses, tokenizeSource } from './modality';
 import { assertNeverPaired, type BatchGuard } from './neverPaired';
 import { type ReviewTokens, reviewCodec } from './reviewCodec';
 import type { DataProgress, RawSource } from './source';
@@ -70,6 +70,7 @@ export function svlMnist(sources: SvlSources, options: SvlOptions): SvlMnist {
   }
   const progress = options.onProgress ?? (() => undefined);
   const { image, text, speech } = sources;
+  for (const name of NAMES) requireClasses(name, sources[name]);
   progress('tokens', 0, 3);
   const imageTokens = imageCodec(image.train.items, options.image ?? { kind: 'codebook' }, seed);
   const images = tokenizeSource('image', image, imageTokens, (item) => ({

@@ -229,13 +229,19 @@ export function toyOptimum(
     const x = target.subarray(i * to, (i + 1) * to);
     const posterior = toy.posterior(first, y);
     const through = links.reduce((p, matrix) => apply(matrix, p), posterior);
-    sums.bayes += toy.bits(last, x, posterior) / n;
-    sums.link += toy.bits(last, x, through) / n;
-    sums.unconditional += toy.bits(last, x, uniform) / n;
-    sums.givenAccuracy += (toy.classify(first, y) === labels[i] ? 1 : 0) / n;
-    sums.targetAccuracy += (toy.classify(last, x) === labels[i] ? 1 : 0) / n;
+    sums.bayes += toy.bits(last, x, posterior);
+    sums.link += toy.bits(last, x, through);
+    sums.unconditional += toy.bits(last, x, uniform);
+    sums.givenAccuracy += toy.classify(first, y) === labels[i] ? 1 : 0;
+    sums.targetAccuracy += toy.classify(last, x) === labels[i] ? 1 : 0;
   }
-  return sums;
+  return {
+    bayes: sums.bayes / n,
+    link: sums.link / n,
+    unconditional: sums.unconditional / n,
+    givenAccuracy: sums.givenAccuracy / n,
+    targetAccuracy: sums.targetAccuracy / n,
+  };
 }
 
 function apply(matrix: Float64Array, p: Float64Array): Float64Array {

@@ -1,6 +1,7 @@
 /** Log-likelihoods of one block given others: bits per token, matching, zero-shot classification. */
 import { crossEntropy, reshape, tensor, tidy } from '@loretta-ts/core';
 import { type Decoder, selectRows } from '@loretta-ts/nn';
+import { forwardPacked } from '../loss';
 import { type Block, pack } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
 
@@ -39,10 +40,7 @@ export function logLikelihood(
       if (packed.targets[i]! >= 0 && packed.weightsKey[i] === last) rows.push(i);
     }
     const losses = tidy(() => {
-      const shape = [packed.b, packed.t];
-      const hidden = model.forward(tensor(packed.ids, { shape }), {
-        within: tensor(packed.within, { shape }),
-      });
+      const hidden = forwardPacked(model, packed);
       const logits = model.logits(selectRows(hidden, tensor(Int32Array.from(rows))));
       const wanted = Int32Array.from(rows, (r) => packed.targets[r]!);
       return reshape(crossEntropy(logits, tensor(wanted)), [rows.length]).keep();

@@ -42,43 +42,42 @@ export class AdamW extends Optimizer {
     );
   }
 
-  step(grads: GradSource, options: StepOptions = {}): void {
-    tidy(() => this.apply(grads, this.hypers(options.lr, options.gradScale)));
+  step(grads: GradSource, { lr = this.lr, gradScale = 1 }: StepOptions = {}): void {
+    tidy(() => {
+      if (typeof gradScale === 'number') this.apply(grads, this.hypers(lr, gradScale));
+      else this.apply(grads, this.hypers(lr), gradScale);
+    });
   }
 
   /**
    * Counts a step and returns what its arithmetic needs, `[lr, 1 − β₁ᵗ, 1 − β₂ᵗ, gradScale, weightDecay]`, for
    * parameters that decay and for those that do not. A captured step takes the two as arguments.
    */
-  hypers(
-    lr: number = this.lr,
-    gradScale: number | Tensor = 1,
-  ): readonly [decayed: Tensor, plain: Tensor] {
+  hypers(lr: number = this.lr, gradScale = 1): readonly [decayed: Tensor, plain: Tensor] {
     const t = this.advance();
     const [beta1, beta2] = this.betas;
     const dtype = this.params.values().next().value?.dtype ?? 'f32';
-    const corrections = [1 - beta1 ** t, 1 - beta2 ** t];
-    const make = (weightDecay: number): Tensor => {
-      if (typeof gradScale === 'number') {
-        return tensor([lr, ...corrections, gradScale, weightDecay], { dtype });
-      }
-      const scale = gradScale.reshape(1).cast(dtype);
-      return concat([
-        tensor([lr, ...corrections], { dtype }),
-        scale,
-        tensor([weightDecay], { dtype }),
-      ]);
-    };
+    const make = (weightDecay: number): Tensor =>
+      tensor([lr, 1 - beta1 ** t, 1 - beta2 ** t, gradScale, weightDecay], { dtype });
     return [make(this.weightDecay), make(0)];
   }
 
-  /** The arithmetic of a step, all on the device. */
-  apply(grads: GradSource, [decayed, plain]: readonly [decayed: Tensor, plain: Tensor]): void {
+  /**
+   * The arithmetic of a step, all on the device: what `capture` records, with `leaves()` as its state.
+   * @param gradScale a scalar that takes the place of the hypers' own (`clipScale`)
+   */
+  apply(
+    grads: GradSource,
+    hypers: readonly [decayed: Tensor, plain: Tensor],
+    gradScale: Tensor | null = null,
+  ): void {
     const [beta1, beta2] = this.betas;
+    const [decayed, plain] =
+      gradScale === null ? hypers : hypers.map((h) => withScale(h, gradScale));
     for (const [name, param] of this.params) {
       const mean = this.slot('exp_avg', name);
       const square = this.slot('exp_avg_sq', name);
-      const hyper = this.decays.has(name) ? decayed : plain;
+      const hyper = this.decays.has(name) ? decayed! : plain!;
       const [p, m, v] = adamw(param.value, grads.get(param), mean.value, square.value, hyper, {
         beta1,
         beta2,
@@ -90,4 +89,8 @@ export class AdamW extends Optimizer {
       square.assign(v);
     }
   }
+}
+
+function withScale(hyper: Tensor, scale: Tensor): Tensor {
+  return concat([hyper.narrow(0, 0, 3), scale.reshape(1), hyper.narrow(0, 4, 1)]);
 }

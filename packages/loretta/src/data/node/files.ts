@@ -23,7 +23,8 @@ export function readMaybeGzip(path: string, remedy: string): { bytes: Uint8Array
   if (!existsSync(zipped)) return { bytes: readBytes(path, remedy), file: path };
   const packed = readBytes(zipped, remedy);
   try {
-    return { bytes: gunzipSync(packed), file: zipped };
+    // A plain array: `slice` of a Buffer would share its memory.
+    return { bytes: new Uint8Array(gunzipSync(packed)), file: zipped };
   } catch (error) {
     throw new DataError(
       'format',

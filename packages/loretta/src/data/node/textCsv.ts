@@ -82,7 +82,12 @@ export function textCsv(path: string, options: TextCsvOptions = {}): RawSource<s
 function readRecords(path: string): Record<string, string>[] {
   const text = new TextDecoder().decode(readBytes(path, 'give the path of a CSV file'));
   try {
-    return parse(text, { columns: true, bom: true, skip_empty_lines: true });
+    return parse(text, {
+      columns: true,
+      bom: true,
+      skip_empty_lines: true,
+      record_delimiter: ['\r\n', '\n'],
+    });
   } catch (error) {
     throw new DataError('format', path, `not CSV: ${reason(error)}`);
   }

@@ -1,0 +1,118 @@
+/** The suite that anyone who writes a backend runs on it: the laws of every op, on samples of a fixed seed. */
+import * as fc from 'fast-check';
+import type { OpAttrs, OpName } from '../attrs';
+import type { Backend } from '../backend';
+import type { FloatDType } from '../dtype';
+import type { Op } from '../op';
+import { ops } from '../ops/table';
+import {
+  fusedIsDecomposed,
+  gradientIsSlope,
+  inferIsActual,
+  kernelIsReference,
+  nothingLeaks,
+  replayIsEager,
+  type Subject,
+  type Tolerance,
+} from './laws';
+import { opSamples, type Samples } from './samples';
+
+/** `describe` and `it` of a test runner. */
+export interface TestRunner {
+  readonly describe: (name: string, body: () => void) => unknown;
+  readonly it: (name: string, body: () => Promise<void>) => unknown;
+}
+
+export interface DescribeBackendOptions {
+  readonly runner: TestRunner;
+  /** What is right: a backend with f64, usually the plain reference. */
+  readonly reference: () => Backend;
+  /** Bounds against the reference by op, in f32; others have the default. */
+  readonly tolerances?: { readonly [N in OpName]?: Tolerance };
+  /** Samples of each op (10). */
+  readonly runs?: number;
+  /** Of the samples (1). A failure prints it with the path to the counterexample. */
+  readonly seed?: number;
+}
+
+/** Ops that only move, choose or compare values, and so have no rounding. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'xor', 'not', 'where'] as const),
+  ...(['isNaN', 'isInf', 'isFinite', 'neg', 'abs', 'sign', 'relu'] as const),
+  ...(['floor', 'ceil', 'round', 'maximum', 'minimum', 'max', 'min'] as const),
+  ...(['argmax', 'argmin', 'argsort', 'cast', 'reshape', 'permute', 'slice', 'pad'] as const),
+  ...(['concat', 'broadcastTo', 'flip', 'gather', 'embedding', 'updateSlice'] as const),
+  ...(['fill', 'iota', 'randomBits', 'unfold'] as const),
+]);
+
+/** Rounding of a few operations on values around 1. */
+const ROUNDING: Readonly<Record<FloatDType, Tolerance>> = {
+  f32: [2e-5, 1e-5],
+  f64: [1e-10, 1e-10],
+};
+
+/**
+ * Declares a suite for a backend: for every op, that its kernel gives what the reference gives in f64 and what its
+ * decomposition gives; that `infer` is right; that no buffer leaks; that captured replay is bit-equal to eager; and, on
+ * backends with f64, that gradients of first and second order are slopes.
+ */
+export function describeBackend(
+  name: string,
+  makeBackend: () => Backend,
+  options: DescribeBackendOptions,
+): void {
+  const { runner, runs = 10, seed = 1 } = options;
+  const backend = makeBackend();
+  const reference = options.reference();
+  const floats = (['f32', 'f64'] as const).filter((d) => backend.dtypes.includes(d));
+
+  const declare = <N extends OpName>(op: Op<N>, samples: Samples<OpAttrs[N]>): void => {
+    const law = (title: string, check: (subject: Subject<N>) => Promise<void>): void => {
+      runner.it(`${op.name}: ${title}`, async () => {
+        await fc.assert(
+          fc.asyncProperty(samples, fc.constantFrom(...floats), async (sample, float) => {
+            await check({ op, sample, float });
+          }),
+          { seed, numRuns: runs, includeErrorInReport: true },
+        );
+      });
+    };
+    const bound = (float: FloatDType): Tolerance => {
+      if (EXACT.has(op.name)) return [0, 0];
+      return (float === 'f32' ? options.tolerances?.[op.name] : undefined) ?? ROUNDING[float];
+    };
+    law('kernel = reference, infer = actual, no leak', async (subject) => {
+      await kernelIsReference(subject, backend, reference, bound(subject.float));
+      await inferIsActual(subject, backend);
+      await nothingLeaks(subject, backend);
+    });
+    if (op.decompose !== undefined) {
+      law('fused = decomposed', async (subject) => {
+        await fusedIsDecomposed(subject, backend, bound(subject.float));
+      });
+    }
+    law('replay = eager', async (subject) => {
+      await replayIsEager(subject, backend);
+    });
+    if (op.vjp !== null && floats.includes('f64')) {
+      runner.it(`${op.name}: gradient = slope`, async () => {
+        let checked = 0;
+        await fc.assert(
+          fc.asyncProperty(samples, fc.integer({ min: 0, max: 1e6 }), async (sample, direction) => {
+            const subject = { op, sample, float: 'f64' } as const;
+            if (await gradientIsSlope(subject, backend, direction)) checked++;
+          }),
+          { seed, numRuns: runs, includeErrorInReport: true },
+        );
+        if (checked === 0) throw new Error(`no sample of ${op.name} could be differentiated`);
+      });
+    }
+  };
+
+  runner.describe(name, () => {
+    for (const key of Object.keys(ops) as OpName[]) {
+      // both tables have this row: the op and its samples agree
+      declare(ops[key] as unknown as Op, opSamples[key] as unknown as Samples<OpAttrs[OpName]>);
+    }
+  });
+}

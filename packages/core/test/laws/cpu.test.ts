@@ -1,0 +1,9 @@
+/** The laws of every op on the CPU backend. */
+import { cpu, referenceBackend } from '@loretta-ts/backend-cpu';
+import { describe, it } from 'vitest';
+import { describeBackend } from '../../src/testing';
+
+describeBackend('cpu', cpu, {
+  runner: { describe, it },
+  reference: referenceBackend,
+});
