@@ -31,6 +31,7 @@ export default defineConfig(
           compilerOptions: {
             ignoreDeprecations: '6.0',
             composite: false,
+            noCheck: true, // the types are checked by tsc -b
             rootDir: resolve(`packages/${name}/src`),
           },
         },

@@ -215,7 +215,7 @@ export {
   truncatedNormal,
   uniform,
 } from './random';
-export { getBackend, setBackend, withBackend } from './runtime';
+export { getBackend, reportLeaks, setBackend, withBackend } from './runtime';
 export { keep, type Scope, scope, tidy } from './scope';
 export { stopGradient } from './stop-gradient';
 export { Tensor } from './tensor';

@@ -1,5 +1,5 @@
 /**
- * The one module-level state: the default backend, and the frame of the synchronous call in progress
+ * The one module-level state: the default backend, the leak reporter, and the frame of the synchronous call in progress
  * (scope, trace, recording). Frames are set in `try`/`finally` and never outlive the call, so nothing of
  * them crosses an `await`.
  */
@@ -20,8 +20,13 @@ export interface Frame {
   readonly reads: Map<ValueRef, Tensor> | null;
 }
 
-const runtime: { backend: Backend | null; frame: Frame } = {
+const runtime: {
+  backend: Backend | null;
+  frame: Frame;
+  leaks: FinalizationRegistry<string> | null;
+} = {
   backend: null,
+  leaks: null,
   frame: { scope: null, trace: null, recording: true, reads: null },
 };
 
@@ -72,4 +77,17 @@ export function withBackend<T>(backend: Backend, fn: () => T): T {
   } finally {
     runtime.backend = saved;
   }
+}
+
+/**
+ * Reports device memory whose last handle was collected without `dispose`, for development: it tells, it never
+ * reclaims. When the engine collects is its own affair. Null ends it.
+ */
+export function reportLeaks(report: ((what: string) => void) | null): void {
+  runtime.leaks = report === null ? null : new FinalizationRegistry(report);
+}
+
+/** @internal */
+export function leakRegistry(): FinalizationRegistry<string> | null {
+  return runtime.leaks;
 }

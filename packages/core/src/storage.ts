@@ -1,6 +1,7 @@
 /** Refcounted device memory behind tensors. */
 import type { Backend, Buffer } from './backend';
 import type { DType } from './dtype';
+import { leakRegistry } from './runtime';
 import type { Trace } from './trace';
 
 /** Memory shared by the handles and views that point at it; freed when the last one lets go. */
@@ -26,6 +27,9 @@ export class Storage {
     this.size = size;
     this.buffer = buffer;
     this.trace = trace;
+    if (buffer !== null) {
+      leakRegistry()?.register(this, `${backend.name}: ${dtype}[${size}] was never disposed`, this);
+    }
   }
 
   get refs(): number {
@@ -38,6 +42,8 @@ export class Storage {
 
   release(): void {
     this.count--;
-    if (this.count === 0 && this.buffer !== null) this.backend.free(this.buffer);
+    if (this.count !== 0 || this.buffer === null) return;
+    leakRegistry()?.unregister(this);
+    this.backend.free(this.buffer);
   }
 }

@@ -78,6 +78,13 @@ export {
 } from './experiment/run';
 export { type ArmProgress, type ArmResult, type CurvePoint, runArm } from './experiment/run-arm';
 export type { Skill } from './experiment/skill';
+export {
+  type ToyDirection,
+  type ToyEvaluation,
+  ToyRun,
+  type ToySettings,
+  toySettings,
+} from './experiment/toy-run';
 export { describeData, makeModel, type Setup, setUp, type WarmUp } from './experiment/warmup';
 export { type GenerateBlockOptions, generateBlock } from './generate-block';
 export { type Hop, ModalityGraph, type TransitiveRoute } from './graph';

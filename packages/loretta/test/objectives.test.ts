@@ -232,11 +232,11 @@ describe('transitive: defects of the pseudocode', () => {
   });
 
   it('6: has every block where all modalities are used', () => {
-    const { packed, made: blocksMade, batch } = run(
-      transitive({ allProbability: 1, lossOn: 'all' }),
-      ['B', 'C'],
-      { b: 5 },
-    );
+    const {
+      packed,
+      made: blocksMade,
+      batch,
+    } = run(transitive({ allProbability: 1, lossOn: 'all' }), ['B', 'C'], { b: 5 });
     const blocks = [
       { modality: 'A', ids: blocksMade[0]!.ids, generated: true },
       ...['B', 'C'].map((modality) => ({

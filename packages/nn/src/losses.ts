@@ -40,7 +40,7 @@ export interface LossOptions {
 export interface ClassLossOptions extends LossOptions {
   /** Rows with this target do not count; default -100. */
   readonly ignoreIndex?: number;
-  /** [v]: weight of each class; the mean is weighted by it. */
+  /** `[v]`: weight of each class; the mean is weighted by it. */
   readonly weight?: Tensor | null;
 }
 

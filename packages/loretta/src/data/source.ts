@@ -46,7 +46,7 @@ export function byClass(labels: Int32Array, classes: number): Int32Array[] {
 }
 
 /** The first `perClass` samples of every class, in list order; fewer where a class has fewer. */
-export function takePerClass<T>(set: Labelled<T>, perClass: number): Labelled<T> {
+function takePerClass<T>(set: Labelled<T>, perClass: number): Labelled<T> {
   const seen = new Map<number, number>();
   const kept: number[] = [];
   set.labels.forEach((label, i) => {

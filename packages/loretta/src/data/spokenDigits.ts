@@ -45,7 +45,7 @@ interface Setting {
 }
 
 /** All voices. */
-export const FLITE_VOICES: readonly FliteVoiceName[] = ['kal16', 'awb', 'rms', 'slt'];
+const FLITE_VOICES: readonly FliteVoiceName[] = ['kal16', 'awb', 'rms', 'slt'];
 
 const STRETCHES: readonly number[] = [0.75, 0.87, 1, 1.15, 1.32];
 

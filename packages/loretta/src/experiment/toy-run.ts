@@ -59,7 +59,7 @@ export interface ToyEvaluation {
   readonly forward: ToyDirection;
 }
 
-/** Bits per token that a step's learning rate warms up for, and where its cosine ends. */
+/** Optimiser of LORETTA §2.2: warm-up steps, end of the cosine as a share of the rate. */
 const LR_WARMUP = 50;
 const MIN_LR = 0.1;
 const WEIGHT_DECAY = 0.1;

@@ -10,7 +10,7 @@ export interface Generated {
   readonly ids: Tensor;
   /** i32 [b, n]: new tokens; n is less than asked for when every row stopped. */
   readonly tokens: Tensor;
-  /** [b, n, v]: logits of every step, where they were asked for. */
+  /** `[b, n, v]`: logits of every step, where they were asked for. */
   readonly logits: Tensor | null;
 }
 

@@ -45,7 +45,7 @@ export function fsddFolder(folder: string): RawSource<Wave> {
 }
 
 /** The wave of a file. @throws DataError naming the file when it is missing, truncated or not WAV */
-export function readWave(path: string): Wave {
+function readWave(path: string): Wave {
   const bytes = readBytes(path, LAYOUT);
   try {
     const wave = decodeWav(bytes);

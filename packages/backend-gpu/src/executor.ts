@@ -1,0 +1,140 @@
+/** Runs kernels at once (host memory) or through a serial queue (WebGPU, where every call is a promise). */
+import type { Argument, Device, Resident, Result } from './device';
+import type { KernelSource } from './source';
+
+/** Immutable values on the device; every kernel run makes new ones. */
+export interface DeviceArray {
+  readonly length: number;
+  /** The values, where the host has them without waiting. */
+  readonly known: Float32Array | null;
+}
+
+/** Something to assert about values; throws. */
+export interface Check {
+  readonly array: DeviceArray;
+  test(values: Float32Array): void;
+}
+
+export interface Launch {
+  readonly source: KernelSource;
+  readonly arrays: readonly DeviceArray[];
+  readonly ints: readonly number[];
+  readonly floats: readonly number[];
+  /** Elements of the result, at least 1. */
+  readonly size: number;
+  /** Run before the kernel. A failure is thrown here, or by whoever reads a result that depends on it. */
+  readonly before?: readonly Check[];
+  /** Asserts the result. */
+  readonly after?: ((values: Float32Array) => void) | undefined;
+}
+
+export interface Executor {
+  /** `data` is taken over. `keep`: the host may remember it as `known`. */
+  upload(data: Float32Array, keep: boolean): DeviceArray;
+  run(launch: Launch): DeviceArray;
+  /** Null where values arrive only by promise. */
+  readonly readSync: ((array: DeviceArray) => Float32Array) | null;
+  read(array: DeviceArray): Promise<Float32Array>;
+  /** No launch uses the array afterwards. */
+  release(array: DeviceArray): void;
+  dispose(): Promise<void>;
+}
+
+interface HostArray extends DeviceArray {
+  readonly known: Float32Array;
+}
+
+function valuesOf(array: DeviceArray): Float32Array {
+  return (array as HostArray).known;
+}
+
+function hostArray(known: Float32Array): HostArray {
+  return { length: known.length, known };
+}
+
+/** Modes `cpu` and `webasm`: results are host arrays. */
+export function immediateExecutor(device: Device): Executor {
+  return {
+    upload: hostArray,
+    run({ source, arrays, ints, floats, size, before, after }): DeviceArray {
+      for (const { array, test } of before ?? []) test(valuesOf(array));
+      const args: Argument[] = [...arrays.map(valuesOf), ...ints, ...floats];
+      const result = device.run(source, args, size) as Float32Array;
+      after?.(result);
+      return hostArray(result);
+    },
+    readSync: valuesOf,
+    read: async (array) => valuesOf(array),
+    release: () => {},
+    dispose: () => device.destroy(),
+  };
+}
+
+interface QueuedArray extends DeviceArray {
+  /** Rejected when this, or anything it was computed from, failed. */
+  readonly resident: Promise<Resident>;
+}
+
+const uploadSource: KernelSource = {
+  name: 'upload',
+  arrays: ['a'],
+  ints: [],
+  floats: [],
+  body: 'return a[this.thread.x];',
+};
+
+/** Longer uploads are not remembered on the host. */
+const longestKnown = 65536;
+
+/** Mode `webgpu`: calls wait for each other, since gpu.js builds and resizes kernels asynchronously. */
+export function queuedExecutor(device: Device): Executor {
+  let last: Promise<unknown> = Promise.resolve();
+  const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = last.then(work);
+    // A failure belongs to whoever reads the value; the queue goes on.
+    last = done.catch(() => undefined);
+    return done;
+  };
+  const residentOf = (array: DeviceArray): Promise<Resident> => (array as QueuedArray).resident;
+  const values = async (array: DeviceArray): Promise<Float32Array> =>
+    array.known ?? (await residentOf(array)).toArray();
+  const queuedArray = (
+    length: number,
+    known: Float32Array | null,
+    work: () => Promise<Resident>,
+  ): QueuedArray => {
+    const resident = enqueue(work);
+    resident.catch(() => undefined);
+    return { length, known, resident };
+  };
+
+  return {
+    upload: (data, keep) =>
+      queuedArray(
+        data.length,
+        keep && data.length <= longestKnown ? data : null,
+        async () => (await (device.run(uploadSource, [data], data.length) as Result)) as Resident,
+      ),
+    run({ source, arrays, ints, floats, size, before = [], after }): DeviceArray {
+      for (const { array, test } of before) if (array.known !== null) test(array.known);
+      return queuedArray(size, null, async () => {
+        const inputs = await Promise.all(arrays.map(residentOf));
+        for (const { array, test } of before) {
+          if (array.known === null) test(await values(array));
+        }
+        const result = (await device.run(source, [...inputs, ...ints, ...floats], size)) as Resident;
+        if (after !== undefined) after(await result.toArray());
+        return result;
+      });
+    },
+    readSync: null,
+    read: (array) => enqueue(() => values(array)),
+    release(array): void {
+      void enqueue(async () => (await residentOf(array)).delete()).catch(() => undefined);
+    },
+    async dispose(): Promise<void> {
+      await last;
+      await device.destroy();
+    },
+  };
+}

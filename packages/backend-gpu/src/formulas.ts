@@ -1,0 +1,166 @@
+/**
+ * Scalar functions as source text: a body that returns f(x), or f(x, y). GPU built-ins err by up to 500 units in the
+ * last place near zeros of log and tanh, drop NaN in max, and give NaN for pow of negative bases: what matters is
+ * spelled out here. NaN is what is neither above zero nor at most zero.
+ */
+
+/** x, or an early NaN. Sums of NaN and anything are NaN. */
+const nanOfTwo = `if (!(x > 0 || x <= 0) || !(y > 0 || y <= 0)) { return x + y; }\n`;
+
+/** Nested a0 + z (a1 + z (a2 + …)). */
+function horner(z: string, coefficients: readonly number[]): string {
+  return coefficients
+    .map((c) => (Number.isInteger(c) ? `${c}.0` : `${c}`))
+    .reduceRight((inner, c) => (inner === '' ? c : `${c} + ${z} * (${inner})`), '');
+}
+
+/** log(u) for u near 1 by atanh: log u = 2 (z + z³/3 + …), z = (u - 1) / (u + 1). */
+const atanhSeries = [2, 2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11];
+
+/** `const <out> = log(1 + <x>)` for x > -1; NaN for NaN. */
+function log1pInto(out: string, x: string): string {
+  return `let ${out} = Math.log(1 + ${x});
+if (${x} > -0.3 && ${x} < 0.4) {
+  const zz = ${x} / (2 + ${x});
+  const zs = zz * zz;
+  ${out} = zz * (${horner('zs', atanhSeries)});
+}
+`;
+}
+
+// W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969); lowest power first.
+const erfSmallP = [
+  3209.3775891384694, 377.485237685302, 113.86415415105016, 3.1611237438705655, 0.18577770618460315,
+];
+const erfSmallQ = [2844.236833439171, 1282.6165260773723, 244.02463793444417, 23.601290952344122, 1];
+const erfcMidP = [
+  1230.3393547979972, 2051.0783778260716, 1712.0476126340707, 881.952221241769, 298.6351381974001,
+  66.11919063714163, 8.883149794388377, 0.5641884969886701, 2.1531153547440383e-8,
+];
+const erfcMidQ = [
+  1230.3393548037495, 3439.3676741437216, 4362.619090143247, 3290.7992357334597, 1621.3895745666903,
+  537.1811018620099, 117.6939508913125, 15.744926110709835, 1,
+];
+
+/** Bodies over floats `x`. */
+export const unaryFormulas = {
+  neg: 'return -x;',
+  abs: 'return Math.abs(x);',
+  sign: 'if (x > 0) { return 1; }\nif (x < 0) { return -1; }\nreturn x;',
+  exp: 'return Math.exp(x);',
+  expm1: `if (x > -0.35 && x < 0.35) {
+  return x * (${horner('x', [1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040])});
+}
+return Math.exp(x) - 1;`,
+  log: `if (x > 0.75 && x < 1.3333) {
+  const z = (x - 1) / (x + 1);
+  const s = z * z;
+  return z * (${horner('s', atanhSeries)});
+}
+return Math.log(x);`,
+  log1p: `${log1pInto('result', 'x')}return result;`,
+  sqrt: 'return Math.sqrt(x);',
+  rsqrt: 'return 1 / Math.sqrt(x);',
+  reciprocal: 'return 1 / x;',
+  square: 'return x * x;',
+  sin: 'return Math.sin(x);',
+  cos: 'return Math.cos(x);',
+  tanh: `if (x > -0.25 && x < 0.25) {
+  const s = x * x;
+  return x * (${horner('s', [1, -1 / 3, 2 / 15, -17 / 315, 62 / 2835])});
+}
+const t = Math.exp(-2 * Math.abs(x));
+const m = (1 - t) / (1 + t);
+return x < 0 ? -m : m;`,
+  sigmoid: `const e = Math.exp(-Math.abs(x));
+return x >= 0 ? 1 / (1 + e) : e / (1 + e);`,
+  softplus: `const e = Math.exp(-Math.abs(x));
+${log1pInto('l', 'e')}return x > 0 ? x + l : l;`,
+  erf: `const u = Math.abs(x);
+const w = u * u;
+if (u <= 0.46875) { return x * (${horner('w', erfSmallP)}) / (${horner('w', erfSmallQ)}); }
+if (u >= 4) { return x < 0 ? -1 : 1; }
+const m = 1 - Math.exp(-w) * (${horner('u', erfcMidP)}) / (${horner('u', erfcMidQ)});
+return x < 0 ? -m : m;`,
+  relu: 'if (x <= 0) { return 0; }\nreturn x;',
+  floor: 'return Math.floor(x);',
+  ceil: 'return Math.ceil(x);',
+  round: `if (!(Math.abs(x) < 8388608)) { return x; }
+const f = Math.floor(x);
+const d = x - f;
+if (d < 0.5) { return f; }
+if (d > 0.5) { return f + 1; }
+return f - 2 * Math.floor(f / 2) === 0 ? f : f + 1;`,
+} as const;
+
+/** Bodies over floats `x` that return 0 or 1. */
+export const testFormulas = {
+  isNaN: 'return x > 0 || x <= 0 ? 0 : 1;',
+  isInf: 'return Math.abs(x) > 3.4028234663852886e38 ? 1 : 0;',
+  isFinite: 'return Math.abs(x) <= 3.4028234663852886e38 ? 1 : 0;',
+} as const;
+
+/** `const r`: what x leaves modulo y, with the sign of y. */
+const remainderBody = `let r = x - Math.floor(x / y) * y;
+const size = Math.abs(y);
+if (y > 0) { if (r < 0) { r = r + y; } if (r >= y) { r = r - y; } }
+if (y < 0) { if (r > 0) { r = r + y; } if (r <= y) { r = r - y; } }
+`;
+
+/** Bodies over floats `x` and `y`. */
+export const binaryFormulas = {
+  add: 'return x + y;',
+  sub: 'return x - y;',
+  mul: 'return x * y;',
+  div: 'return x / y;',
+  maximum: `${nanOfTwo}return Math.max(x, y);`,
+  minimum: `${nanOfTwo}return Math.min(x, y);`,
+  pow: `if (y === 0 || x === 1) { return 1; }
+${nanOfTwo}if (x === -1 && Math.abs(y) > 3.4028234663852886e38) { return 1; }
+const size = Math.abs(x);
+if (size === 0) { return y > 0 ? 0 : 1 / size; }
+const m = Math.pow(size, y);
+if (x > 0) { return m; }
+const h = y / 2;
+if (Math.floor(h) === h) { return m; }
+if (Math.floor(y) === y) { return -m; }
+const nothing = x - x;
+return nothing / nothing;`,
+  atan2: `${nanOfTwo}if (x === 0 && y > 0) { return 0; }
+return Math.atan2(x, y);`,
+  remainder: `if (Math.abs(y) > 3.4028234663852886e38 && Math.abs(x) <= 3.4028234663852886e38) {
+  if (x === 0) { return 0; }
+  return (x < 0) === (y < 0) ? x : y;
+}
+${remainderBody}return r;`,
+} as const;
+
+/** Exact quotient towards zero of integers in f32, whatever the device's division rounds. */
+const integerDivision = `const n = Math.abs(x);
+const d = Math.abs(y);
+let q = Math.floor(n / d);
+const left = n - q * d;
+if (left < 0) { q = q - 1; }
+if (left >= d) { q = q + 1; }
+return (x < 0) === (y < 0) ? q : -q;`;
+
+/** What integers do otherwise than floats. */
+export const integerFormulas = {
+  div: integerDivision,
+  maximum: 'return Math.max(x, y);',
+  minimum: 'return Math.min(x, y);',
+  remainder: `${remainderBody}return r;`,
+} as const;
+
+/** Bodies over `x` and `y` that return 0 or 1; comparisons with NaN are false but for `ne`. */
+export const compareFormulas = {
+  eq: 'return x === y ? 1 : 0;',
+  ne: 'return x === y ? 0 : 1;',
+  lt: 'return x < y ? 1 : 0;',
+  le: 'return x <= y ? 1 : 0;',
+  gt: 'return x > y ? 1 : 0;',
+  ge: 'return x >= y ? 1 : 0;',
+  and: 'return x * y;',
+  or: 'return Math.max(x, y);',
+  xor: 'return Math.abs(x - y);',
+} as const;

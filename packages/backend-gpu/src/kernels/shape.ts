@@ -1,0 +1,198 @@
+/** Ops that move elements, and those that make them from attributes. */
+import type { Kernel, Kernels, View } from '@loretta-ts/core';
+import { BackendError, stridesOf } from '@loretta-ts/core';
+import type { DeviceArray } from '../executor';
+import { aroundAxis } from '../layout';
+import { compute, type Context, launch } from '../launch';
+import { assertExact } from '../memory';
+import { coordinates, divide, type KernelSource, sizeNames, times } from '../source';
+import { broadcast, launchMap } from './elementwise';
+
+type ShapeName =
+  | 'permute'
+  | 'slice'
+  | 'pad'
+  | 'concat'
+  | 'broadcastTo'
+  | 'flip'
+  | 'fill'
+  | 'iota';
+
+const copy = { name: 'copy', operands: ['x'], body: 'return x;' } as const;
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+}
+
+function permute(context: Context): Kernel<'permute'> {
+  return ([x], [out], { axes }) => {
+    const own = stridesOf(x!.shape);
+    const strides = axes.map((a) => own[a]!);
+    launchMap(context, copy, [{ view: x!, start: 0, strides }], out!);
+  };
+}
+
+function slice(context: Context): Kernel<'slice'> {
+  return ([x], [out], { starts, steps }) => {
+    const own = stridesOf(x!.shape);
+    const strides = own.map((s, i) => s * steps[i]!);
+    launchMap(context, copy, [{ view: x!, start: dot(starts, own), strides }], out!);
+  };
+}
+
+function broadcastTo(context: Context): Kernel<'broadcastTo'> {
+  return ([x], [out]) => launchMap(context, copy, [broadcast(x!, out!)], out!);
+}
+
+function flip(context: Context): Kernel<'flip'> {
+  return ([x], [out], { axes }) => {
+    const { shape } = x!;
+    const own = stridesOf(shape);
+    const start = axes.reduce((sum, a) => sum + (shape[a]! - 1) * own[a]!, 0);
+    const strides = own.map((s, i) => (axes.includes(i) ? -s : s));
+    launchMap(context, copy, [{ view: x!, start, strides }], out!);
+  };
+}
+
+/** Coordinate d of the output is `before_d` to the right of the input's, which has `m_d` elements and stride `s_d`. */
+function padSource(rank: number): KernelSource {
+  const shifted = times(rank, (d) => `const p${d} = c${d} - before${d};\n`).join('');
+  const inside = times(rank, (d) => `p${d} >= 0 && p${d} < m${d}`).join(' && ');
+  const place = times(rank, (d) => `p${d} * s${d}`).join(' + ');
+  const named = (prefix: string) => times(rank, (d) => `${prefix}${d}`);
+  return {
+    name: `pad/${rank}`,
+    arrays: ['a'],
+    ints: [...sizeNames(rank), 'offset', ...named('before'), ...named('m'), ...named('s')],
+    floats: ['value'],
+    body: `${coordinates('this.thread.x', rank)}${shifted}if (${inside}) { return a[offset + ${place}]; }
+return value;`,
+  };
+}
+
+function pad(context: Context): Kernel<'pad'> {
+  return ([x], [out], { before, value }) => {
+    // A scalar has nothing to pad: an axis of size 1 stands for it.
+    const scalar = x!.shape.length === 0;
+    const shape = scalar ? [1] : x!.shape;
+    const filler = out!.dtype === 'bool' ? Number(value !== 0) : value;
+    if (out!.dtype === 'i32') assertExact('pad', [filler]);
+    launch(context, padSource(shape.length), [x!], out!, {
+      ints: [
+        ...(scalar ? [] : out!.shape.slice(1)),
+        x!.offset,
+        ...(scalar ? [0] : before),
+        ...shape,
+        ...stridesOf(shape),
+      ],
+      floats: [filler],
+    });
+  };
+}
+
+/** Rows of `na` elements of a, then `nb` of b. */
+const concatTwo: KernelSource = {
+  name: 'concat',
+  arrays: ['a', 'b'],
+  ints: ['oa', 'ob', 'na', 'nb', 'row'],
+  floats: [],
+  body: `${divide('o', 'r', 'this.thread.x', 'row')}if (r < na) { return a[oa + o * na + r]; }
+return b[ob + o * nb + r - na];`,
+};
+
+interface Piece {
+  readonly array: DeviceArray;
+  readonly offset: number;
+  /** Elements of a row. */
+  readonly run: number;
+  /** Made here, to be released. */
+  readonly temporary: boolean;
+}
+
+/** Joins neighbours until one piece is left. */
+function joinAll(context: Context, pieces: readonly Piece[], outer: number): Piece {
+  if (pieces.length === 1) return pieces[0]!;
+  const joined: Piece[] = [];
+  for (let i = 0; i < pieces.length; i += 2) {
+    const a = pieces[i]!;
+    const b = pieces[i + 1];
+    if (b === undefined) {
+      joined.push(a);
+      continue;
+    }
+    const run = a.run + b.run;
+    const array = compute(context, concatTwo, [a.array, b.array], outer * run, {
+      ints: [a.offset, b.offset, a.run, b.run, run],
+    });
+    for (const p of [a, b]) if (p.temporary) context.executor.release(p.array);
+    joined.push({ array, offset: 0, run, temporary: true });
+  }
+  return joinAll(context, joined, outer);
+}
+
+function concat(context: Context): Kernel<'concat'> {
+  return (ins, [out], { axis }) => {
+    if (out!.size === 0) return;
+    const { outer, inner } = aroundAxis(out!.shape, axis);
+    const parts = ins.filter((x) => x.size > 0);
+    if (parts.length === 1) {
+      launchMap(context, copy, [broadcast({ ...parts[0]!, shape: out!.shape }, out!)], out!);
+      return;
+    }
+    const pieces = parts.map(
+      (x: View): Piece => ({
+        array: context.memory.load(x.buffer),
+        offset: x.offset,
+        run: x.shape[axis]! * inner,
+        temporary: false,
+      }),
+    );
+    context.memory.store(out!.buffer, out!.offset, joinAll(context, pieces, outer).array);
+  };
+}
+
+const fillSource: KernelSource = {
+  name: 'fill',
+  arrays: [],
+  ints: [],
+  floats: ['value'],
+  body: 'return value;',
+};
+
+function fill(context: Context): Kernel<'fill'> {
+  return (_, [out], { value }) => {
+    if (out!.dtype === 'i32') assertExact('fill', [value]);
+    const element = out!.dtype === 'bool' ? Number(value !== 0) : value;
+    launch(context, fillSource, [], out!, { floats: [element] });
+  };
+}
+
+const iotaSource: KernelSource = {
+  name: 'iota',
+  arrays: [],
+  ints: [],
+  floats: ['start', 'step'],
+  body: 'return start + this.thread.x * step;',
+};
+
+function iota(context: Context): Kernel<'iota'> {
+  return (_, [out], { start, step, size }) => {
+    if (out!.dtype === 'i32') assertExact('iota', [start, start + Math.max(size - 1, 0) * step]);
+    if (out!.dtype === 'f64') throw new BackendError('gpu', 'iota: no f64 here: use f32');
+    launch(context, iotaSource, [], out!, { floats: [start, step] });
+  };
+}
+
+/** Kernels of the ops that rearrange elements, `fill` and `iota`. `reshape` is a view and has none. */
+export function shapeKernels(context: Context): Pick<Kernels, ShapeName> {
+  return {
+    permute: permute(context),
+    slice: slice(context),
+    pad: pad(context),
+    concat: concat(context),
+    broadcastTo: broadcastTo(context),
+    flip: flip(context),
+    fill: fill(context),
+    iota: iota(context),
+  };
+}

@@ -1,0 +1,81 @@
+/** What kernels share: launching a source over views. */
+import type { View } from '@loretta-ts/core';
+import { ValueError } from '@loretta-ts/core';
+import type { Check, DeviceArray, Executor } from './executor';
+import { assertExact, type Memory } from './memory';
+import type { KernelSource } from './source';
+
+/** Where kernels run and where their operands are. */
+export interface Context {
+  readonly executor: Executor;
+  readonly memory: Memory;
+}
+
+/** Scalar arguments and checks of one launch. */
+export interface LaunchOptions {
+  readonly ints?: readonly number[];
+  readonly floats?: readonly number[];
+  readonly before?: readonly Check[];
+  /** Name of an op whose i32 result may leave the integers that f32 holds; the result is then asserted. */
+  readonly exact?: string | undefined;
+}
+
+/** Runs a source over arrays; the caller owns the result. */
+export function compute(
+  context: Context,
+  source: KernelSource,
+  arrays: readonly DeviceArray[],
+  size: number,
+  { ints = [], floats = [], before = [], exact }: LaunchOptions,
+): DeviceArray {
+  const after =
+    exact === undefined ? undefined : (values: Float32Array) => assertExact(exact, values);
+  return context.executor.run({ source, arrays, ints, floats, size, before, after });
+}
+
+/** Runs a source over views into `out`; nothing where `out` is empty. */
+export function launch(
+  context: Context,
+  source: KernelSource,
+  ins: readonly View[],
+  out: View,
+  options: LaunchOptions = {},
+): void {
+  if (out.size === 0) return;
+  const arrays = ins.map((v) => context.memory.load(v.buffer));
+  context.memory.store(
+    out.buffer,
+    out.offset,
+    compute(context, source, arrays, out.size, options),
+  );
+}
+
+/** The op's name where its i32 result has to be asserted. */
+export function exactFor(op: string, out: View): { readonly exact?: string } {
+  return out.dtype === 'i32' ? { exact: op } : {};
+}
+
+/** Asserts the elements of a view. */
+export function checkView(
+  context: Context,
+  view: View,
+  test: (values: Float32Array) => void,
+): Check {
+  return {
+    array: context.memory.load(view.buffer),
+    test: (values) => test(values.subarray(view.offset, view.offset + view.size)),
+  };
+}
+
+/** Asserts that indices lie in [0, length). */
+export function checkIndices(context: Context, op: string, index: View, length: number): Check {
+  return checkView(context, index, (values) => {
+    const i = values.findIndex((v) => !(v >= 0 && v < length));
+    if (i >= 0) {
+      throw new ValueError(
+        op,
+        `index ${values[i]} (element ${i}) is outside [0, ${length}): pass indices of that range`,
+      );
+    }
+  });
+}

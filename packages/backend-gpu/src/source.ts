@@ -1,0 +1,70 @@
+/** Kernel sources: strings (bundlers and coverage tools break functions) over flat arrays and scalar arguments. */
+
+/**
+ * A gpu.js kernel for all sizes. Arguments come in this order: arrays, integers, floats. One run gives
+ * element `this.thread.x` of a flat output.
+ */
+export interface KernelSource {
+  /** Unique: the compiled kernel is cached under it. */
+  readonly name: string;
+  readonly arrays: readonly string[];
+  readonly ints: readonly string[];
+  readonly floats: readonly string[];
+  readonly body: string;
+}
+
+/** Every size that indexes is below this: index arithmetic runs in f32, which is exact up to here. */
+export const maxElements: number = 2 ** 24;
+
+/** i32 values lie in [-maxInteger, maxInteger]: they are held in f32. */
+export const maxInteger: number = 2 ** 24 - 1;
+
+/** Put in the place of an integer that f32 does not hold; too large to be one. */
+export const notExact = '3e38';
+
+/** Source text of the function that gpu.js compiles. */
+export function functionText({ arrays, ints, floats, body }: KernelSource): string {
+  return `function(${[...arrays, ...ints, ...floats].join(', ')}) {\n${body}\n}`;
+}
+
+/** `const q = floor(x / d)` and `const r = x - q d`, right even where the device's division is off by a unit. */
+export function divide(q: string, r: string, x: string, d: string): string {
+  return `let ${q} = Math.floor(${x} / ${d});
+let ${r} = ${x} - ${q} * ${d};
+if (${r} < 0) { ${q} = ${q} - 1; ${r} = ${r} + ${d}; }
+if (${r} >= ${d}) { ${q} = ${q} + 1; ${r} = ${r} - ${d}; }
+`;
+}
+
+/** `[f(0), …, f(count - 1)]`. */
+export function times<T>(count: number, f: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => f(i));
+}
+
+/** Sizes `n1 … n(rank-1)`: the first axis of a row-major index needs none. */
+export function sizeNames(rank: number): string[] {
+  return times(rank - 1, (d) => `n${d + 1}`);
+}
+
+/** Coordinates `c0 … c(rank-1)` of a row-major index. */
+export function coordinates(index: string, rank: number): string {
+  if (rank === 1) return `const c0 = ${index};\n`;
+  let text = '';
+  let rest = index;
+  for (let d = rank - 1; d >= 1; d--) {
+    const quotient = d === 1 ? 'c0' : `q${d}`;
+    text += divide(quotient, `c${d}`, rest, `n${d}`);
+    rest = quotient;
+  }
+  return text;
+}
+
+/** Strides `s<operand>_0 …` of one operand. */
+export function strideNames(operand: string, rank: number): string[] {
+  return times(rank, (d) => `s${operand}_${d}`);
+}
+
+/** `c0 * s<operand>_0 + …`. */
+export function dotStrides(operand: string, rank: number): string {
+  return times(rank, (d) => `c${d} * s${operand}_${d}`).join(' + ');
+}
