@@ -8,10 +8,19 @@ import type { Sample } from '../evaluate/evaluate';
 import { escapeHtml, htmlPage, htmlTable } from '../report/page';
 import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
 import { resultRows } from '../report/table';
+import { contactSheet } from '../report/sheet';
 import type { RunFile } from './run-folder';
 
-/** Writes `report.html` into a run's folder. */
+/** Writes `report.html`, and the contact sheets as PNG files, into a run's folder. */
 export async function writeReport(folder: string, run: RunFile, data: SvlMnist): Promise<string> {
+  for (const { arm, evaluation } of run.arms) {
+    for (const sample of evaluation.samples) {
+      const { from, to } = sample;
+      const sheet = contactSheet(sample, data.modalities[from]!, data.modalities[to]!);
+      if (sheet === null) continue;
+      await writeFileAtomic(join(folder, `${arm}-${from}-to-${to}.png`), encodePng(sheet));
+    }
+  }
   const path = join(folder, 'report.html');
   await writeFileAtomic(path, new TextEncoder().encode(reportPage(run, data)));
   return path;
