@@ -27,13 +27,13 @@ export interface GenerateBlockOptions {
  * @param condition blocks in front, in this order; none generates without a condition
  * @throws ValueError when the blocks do not fit each other or an option does not
  */
-export function generateBlock(
+export async function generateBlock(
   model: Decoder,
   vocab: Vocabulary,
   condition: readonly Block[],
   target: string,
   options: GenerateBlockOptions = {},
-): Int32Array {
+): Promise<Int32Array> {
   const { length, variable } = vocab.modality(target);
   const b = rowsOf(vocab, condition, options.rows);
   const prompt = promptOf(vocab, condition, target, b);
@@ -41,7 +41,7 @@ export function generateBlock(
   const positioned = model.config.positions.includes('within-block');
   const [start, first] = [vocab.start(target), vocab.within(target, 0)];
   const one = (value: number): Tensor => tensor(Int32Array.of(value), { shape: [1, 1] });
-  const ids = tidy(() =>
+  const made = tidy(() =>
     noGrad(() => {
       const shape = [b, prompt.t];
       const settings: GenerateOptions = {
@@ -75,12 +75,16 @@ export function generateBlock(
               },
             }),
       };
-      return generateFixed(model, tensor(prompt.ids, { shape }), settings).dataSync();
+      return generateFixed(model, tensor(prompt.ids, { shape }), settings).keep();
     }),
   );
-  const block = Int32Array.from(ids);
-  if (variable) endRows(block, length, vocab.end(target));
-  return block;
+  try {
+    const block = Int32Array.from(await made.data());
+    if (variable) endRows(block, length, vocab.end(target));
+    return block;
+  } finally {
+    made.dispose();
+  }
 }
 
 interface Prompt {

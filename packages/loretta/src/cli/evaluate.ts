@@ -62,7 +62,7 @@ async function main(args: {
       args.arm,
       (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
     );
-    const judges = trainJudges(data, run.config.seed + 50);
+    const judges = await trainJudges(data, run.config.seed + 50);
     const result = await measure(model, vocab, graph, data, judges, {
       ...run.config.evaluate,
       rows,

@@ -82,7 +82,7 @@ async function main(args: Args): Promise<void> {
       bar.update(`data: ${stage}`, done, total, ''),
     );
     const data = trainDataOf(loaded, name === 'oracle');
-    const judges = trainJudges(data, config.seed + 50);
+    const judges = await trainJudges(data, config.seed + 50);
     const arm = makeArm(name, data.test.modalities, config.transitive);
     const setup = setUp(data, config, arm);
     let open = arm.transitive === null;
@@ -110,7 +110,7 @@ async function main(args: Args): Promise<void> {
           );
       }
       const done = await setup.trainer.step(arm, open ? share : 0);
-      const purity = judgeGenerated(done, setup.vocab, judges);
+      const purity = await judgeGenerated(done, setup.vocab, judges);
       const note = purity === null ? '' : `  purity ${(purity.right / purity.total).toFixed(2)}`;
       bar.update(
         `train ${name}`,

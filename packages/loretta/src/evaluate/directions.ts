@@ -4,7 +4,7 @@ import type { Decoder } from '@loretta-ts/nn';
 import { generateBlock } from '../generate-block';
 import { rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
-import { type Estimate, meanOf, proportion } from './intervals';
+import { type Estimate, hits, meanOf } from './intervals';
 import type { Judge } from './judge';
 import { logLikelihood, type Rows, tokenCounts } from './score';
 
@@ -77,16 +77,20 @@ function bits(nats: Float64Array, counts: Float64Array): Float64Array {
 }
 
 /** Judged classes of generated joint ids. */
-export function judged(c: EvaluationContext, name: string, ids: Int32Array): Int32Array {
-  const { length, lengths, local } = localRows(c, name, ids);
-  return c.judges[name]!.classify(local, length === 0 ? undefined : lengths);
+export async function judged(
+  c: EvaluationContext,
+  name: string,
+  ids: Int32Array,
+): Promise<Int32Array> {
+  const { lengths, local } = localRows(c, name, ids);
+  return await c.judges[name]!.classify(local, lengths);
 }
 
 function localRows(
   { vocab, data }: EvaluationContext,
   name: string,
   ids: Int32Array,
-): { length: number; lengths: Int32Array; local: Int32Array } {
+): { lengths: Int32Array; local: Int32Array } {
   const length = data.modalities[name]!.maxLength;
   const [from] = vocab.content(name);
   const n = ids.length / length;
@@ -102,7 +106,7 @@ function localRows(
       local[i * length + t] = id - from;
     }
   }
-  return { length, lengths, local };
+  return { lengths, local };
 }
 
 /** Generates `to` from rows of `from` and counts the classes that the judge finds. */
@@ -117,7 +121,7 @@ export async function generateFrom(
   },
 ): Promise<Int32Array> {
   const { model, vocab, seed } = c;
-  return generateBlock(model, vocab, [{ ...condition, generated: false }], to, {
+  return await generateBlock(model, vocab, [{ ...condition, generated: false }], to, {
     key: key(seed).fold(options.stream),
     temperature: options.temperature,
     guidance: options.guidance,
@@ -142,7 +146,7 @@ export async function directionMatrix(
   );
   const plain = new Map<string, Float64Array>();
   for (const name of names) {
-    plain.set(name, logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows));
+    plain.set(name, await logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows));
   }
   const found: Direction[] = [];
   for (const [from, to] of pairs) {
@@ -150,16 +154,17 @@ export async function directionMatrix(
     const source = blocks.get(from)!;
     const target = blocks.get(to)!;
     const counts = tokenCounts(c.vocab, target, c.rows);
-    const matched = bits(logLikelihood(c.model, c.vocab, [source], target, c.rows), counts);
-    const wrong = permuteRows(source, others);
-    const mismatched = bits(logLikelihood(c.model, c.vocab, [wrong], target, c.rows), counts);
+    const likelihood = async (given: Rows): Promise<Float64Array> =>
+      bits(await logLikelihood(c.model, c.vocab, [given], target, c.rows), counts);
+    const matched = await likelihood(source);
+    const mismatched = await likelihood(permuteRows(source, others));
     const stream = found.length * 4;
-    const free = judged(
+    const free = await judged(
       c,
       to,
       await generateFrom(c, source, to, { guidance: null, temperature: 1, stream }),
     );
-    const steered = judged(
+    const steered = await judged(
       c,
       to,
       await generateFrom(c, source, to, {
@@ -183,13 +188,6 @@ export async function directionMatrix(
   }
   options.onProgress?.(pairs.length, pairs.length);
   return found;
-}
-
-/** Share of judged classes that are right. */
-export function hits(judgedClasses: ArrayLike<number>, labels: ArrayLike<number>): Estimate {
-  let right = 0;
-  for (let i = 0; i < judgedClasses.length; i++) if (judgedClasses[i] === labels[i]) right++;
-  return proportion(right, judgedClasses.length);
 }
 
 function confusion(found: Int32Array, labels: ArrayLike<number>, classes: number): number[][] {

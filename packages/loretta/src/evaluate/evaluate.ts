@@ -65,10 +65,12 @@ export interface EvaluateOptions {
 }
 
 /** Judges for all modalities, trained on real tokens only. */
-export function trainJudges(data: TrainData, seed: number): Record<string, Judge> {
-  return Object.fromEntries(
-    Object.values(data.modalities).map((m, i) => [m.name, trainJudge(m, { seed: seed + 100 * i })]),
-  );
+export async function trainJudges(data: TrainData, seed: number): Promise<Record<string, Judge>> {
+  const judges: Record<string, Judge> = {};
+  for (const [i, m] of Object.values(data.modalities).entries()) {
+    judges[m.name] = await trainJudge(m, { seed: seed + 100 * i });
+  }
+  return judges;
 }
 
 /** Aligned rows in an order that mixes classes, so that the first n of them are balanced. */
@@ -119,16 +121,16 @@ export async function evaluate(
       from,
       to,
       route,
-      matching: matching(c, from, to, options.matchingRows),
+      matching: await matching(c, from, to, options.matchingRows),
       chain: await chain(c, route, null),
       chainGuided: await chain(c, route, options.guidance),
-      transfer: probe(c, from, to, 1000),
+      transfer: await probe(c, from, to, 1000),
     });
     samples.push(await sample(c, from, to, options.guidance));
   }
   progress('unseen pairs', missing.length, missing.length);
   const probes: Record<string, Estimate> = {};
-  for (const name of Object.keys(data.modalities)) probes[name] = probe(c, name, name, 1000);
+  for (const name of Object.keys(data.modalities)) probes[name] = await probe(c, name, name, 1000);
   return {
     rows,
     classes: Object.values(data.modalities)[0]!.test.classes,
@@ -163,6 +165,8 @@ async function sample(
       .filter((id) => id >= first)
       .map((id) => id - first),
   );
+  const lengths = local.map((r) => r.length);
+  const classes = await c.judges[to]!.classify(padRows(local, length), lengths);
   const columns = c.data.test.modalities;
   const column = columns.indexOf(from);
   return {
@@ -170,12 +174,7 @@ async function sample(
     to,
     rows: Array.from({ length: n }, (_, i) => c.data.test.index[i * columns.length + column]!),
     ids: local,
-    judged: [
-      ...c.judges[to]!.classify(
-        padRows(local, length),
-        local.map((r) => r.length),
-      ),
-    ],
+    judged: [...classes],
   };
 }
 

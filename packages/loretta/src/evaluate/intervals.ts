@@ -19,6 +19,13 @@ export function proportion(hits: number, n: number): Estimate {
   return { value: p, low: Math.max(0, centre - half), high: Math.min(1, centre + half), n };
 }
 
+/** Share of found classes that are right. */
+export function hits(found: ArrayLike<number>, labels: ArrayLike<number>): Estimate {
+  let right = 0;
+  for (let i = 0; i < found.length; i++) if (found[i] === labels[i]) right++;
+  return proportion(right, found.length);
+}
+
 /** A mean with the interval of the normal distribution. */
 export function meanOf(values: ArrayLike<number>): Estimate {
   const n = values.length;

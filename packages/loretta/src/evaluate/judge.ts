@@ -15,6 +15,7 @@ import {
 import { AdamW, Embedding, Linear, Module } from '@loretta-ts/nn';
 import type { TokenSet } from '../data/modality';
 import type { TokenData } from '../train/data';
+import { hits } from './intervals';
 
 /** One-hot tokens by position -> hidden layer -> classes. */
 class Classifier extends Module {
@@ -50,23 +51,23 @@ export class Judge {
   private readonly length: number;
   private readonly codes: number;
 
-  /** @internal */
-  constructor(data: TokenData, model: Classifier) {
+  private constructor(data: TokenData, model: Classifier, accuracy: number) {
     this.name = data.name;
     this.model = model;
     this.length = data.maxLength;
     this.codes = data.vocabSize + 1;
-    const { test } = data;
-    const predicted = this.classify(test.ids, test.lengths);
-    let hits = 0;
-    predicted.forEach((c, i) => {
-      if (c === test.labels[i]) hits++;
-    });
-    this.accuracy = hits / predicted.length;
+    this.accuracy = accuracy;
+  }
+
+  /** A judge that has been measured on real test sequences. @internal */
+  static async measured(data: TokenData, model: Classifier): Promise<Judge> {
+    const { ids, lengths, labels } = data.test;
+    const predicted = await new Judge(data, model, Number.NaN).classify(ids, lengths);
+    return new Judge(data, model, hits(predicted, labels).value);
   }
 
   /** Classes of sequences of local ids `[n, length]`; positions from `lengths[i]` on do not count. */
-  classify(ids: Int32Array, lengths?: ArrayLike<number>): Int32Array {
+  async classify(ids: Int32Array, lengths?: ArrayLike<number>): Promise<Int32Array> {
     const n = ids.length / this.length;
     const out = new Int32Array(n);
     const chunk = 512;
@@ -79,8 +80,11 @@ export class Judge {
           .argmax(1)
           .keep(),
       );
-      out.set(classes.dataSync(), at);
-      classes.dispose();
+      try {
+        out.set(await classes.data(), at);
+      } finally {
+        classes.dispose();
+      }
     }
     return out;
   }
@@ -110,7 +114,7 @@ function features(
 }
 
 /** Trains a judge on the real training tokens of a modality. */
-export function trainJudge(data: TokenData, options: JudgeOptions): Judge {
+export async function trainJudge(data: TokenData, options: JudgeOptions): Promise<Judge> {
   const { steps = 600, hidden = 128, seed } = options;
   const set: TokenSet = data.train;
   const codes = data.vocabSize + 1;
@@ -144,5 +148,5 @@ export function trainJudge(data: TokenData, options: JudgeOptions): Judge {
     });
   }
   optimizer.dispose();
-  return new Judge(data, model);
+  return await Judge.measured(data, model);
 }

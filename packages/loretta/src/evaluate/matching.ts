@@ -1,14 +1,19 @@
 /** 1-of-n matching by pointwise mutual information, chaining, and probes (LORETTA §4). */
 import { hostRandom } from '@loretta-ts/core';
-import { type EvaluationContext, generateFrom, hits, judged, testRows } from './directions';
-import { type Estimate, proportion } from './intervals';
+import { type EvaluationContext, generateFrom, judged, testRows } from './directions';
+import { type Estimate, hits, proportion } from './intervals';
 import { logLikelihood, type Rows } from './score';
 
 /**
  * For each test row: which of `classes` candidates, one of each class, goes with the given block? The score is
  * log p(y | x) − log p(y); without the second term the prior of y decides.
  */
-export function matching(c: EvaluationContext, from: string, to: string, rows: number): Estimate {
+export async function matching(
+  c: EvaluationContext,
+  from: string,
+  to: string,
+  rows: number,
+): Promise<Estimate> {
   const { labels } = c.data.test;
   const classes = c.data.modalities[to]!.test.classes;
   const n = Math.min(rows, c.rows);
@@ -33,12 +38,13 @@ export function matching(c: EvaluationContext, from: string, to: string, rows: n
     }
     return { modality: rowsOfAll.modality, ids };
   };
-  const prior = logLikelihood(c.model, c.vocab, [], target, c.rows);
+  const prior = await logLikelihood(c.model, c.vocab, [], target, c.rows);
   const given = take(
     source,
     Int32Array.from({ length: n * classes }, (_, j) => Math.floor(j / classes)),
   );
-  const joint = logLikelihood(c.model, c.vocab, [given], take(target, candidates), n * classes);
+  const likely = take(target, candidates);
+  const joint = await logLikelihood(c.model, c.vocab, [given], likely, n * classes);
   let right = 0;
   for (let i = 0; i < n; i++) {
     let best = -1;
@@ -65,5 +71,5 @@ export async function chain(
     const ids = await generateFrom(c, block, to, { guidance, temperature: 1, stream: 100 + hop });
     block = { modality: to, ids };
   }
-  return hits(judged(c, block.modality, block.ids), c.data.test.labels);
+  return hits(await judged(c, block.modality, block.ids), c.data.test.labels);
 }

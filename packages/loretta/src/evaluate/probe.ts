@@ -4,8 +4,7 @@ import { AdamW, Linear } from '@loretta-ts/nn';
 import { pack } from '../sequence';
 import { rowsOf } from '../train/data';
 import type { EvaluationContext } from './directions';
-import { hits } from './directions';
-import type { Estimate } from './intervals';
+import { type Estimate, hits } from './intervals';
 
 /** Mean over positions of the last hidden states of single blocks, standardised by the training rows. */
 interface Features {
@@ -14,12 +13,12 @@ interface Features {
   readonly dim: number;
 }
 
-function features(
+async function features(
   c: EvaluationContext,
   name: string,
   split: 'train' | 'test',
   rows: number,
-): Features {
+): Promise<Features> {
   const set = c.data.modalities[name]![split];
   const n = Math.min(rows, set.labels.length);
   const step = Math.max(1, Math.floor(set.labels.length / n));
@@ -48,8 +47,11 @@ function features(
         1,
       ).keep(),
     );
-    values.set(hidden.dataSync() as Float32Array, at * dim);
-    hidden.dispose();
+    try {
+      values.set((await hidden.data()) as Float32Array, at * dim);
+    } finally {
+      hidden.dispose();
+    }
   }
   return { values, labels: Int32Array.from(index, (i) => set.labels[i]!), dim };
 }
@@ -77,10 +79,15 @@ function standardise(f: Features, by: Features): Float32Array {
  * Multinomial logistic regression with weight decay on features of `train`, tested on features of `test`: the same
  * modality is the linear probe, another one probe transfer (features standardised within their own modality).
  */
-export function probe(c: EvaluationContext, train: string, test: string, rows: number): Estimate {
-  const learn = features(c, train, 'train', rows);
-  const seen = test === train ? learn : features(c, test, 'train', rows);
-  const held = features(c, test, 'test', rows);
+export async function probe(
+  c: EvaluationContext,
+  train: string,
+  test: string,
+  rows: number,
+): Promise<Estimate> {
+  const learn = await features(c, train, 'train', rows);
+  const seen = test === train ? learn : await features(c, test, 'train', rows);
+  const held = await features(c, test, 'test', rows);
   const classes = c.data.modalities[train]!.train.classes;
   const { dim } = learn;
   const model = new Linear(dim, classes, { key: key(c.seed), bias: true });
@@ -101,9 +108,11 @@ export function probe(c: EvaluationContext, train: string, test: string, rows: n
       .argmax(1)
       .keep(),
   );
-  const result = hits(predicted.dataSync(), held.labels);
-  for (const t of [x, y, predicted]) t.dispose();
-  optimizer.dispose();
-  model.dispose();
-  return result;
+  try {
+    return hits(await predicted.data(), held.labels);
+  } finally {
+    for (const t of [x, y, predicted]) t.dispose();
+    optimizer.dispose();
+    model.dispose();
+  }
 }

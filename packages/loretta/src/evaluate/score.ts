@@ -18,13 +18,13 @@ export interface Rows {
  * log p(target | conditions) of each row in nats, over the target's content tokens, `[b]`; its modality token is given.
  * Without conditions this is the unconditional likelihood.
  */
-export function logLikelihood(
+export async function logLikelihood(
   model: Decoder,
   vocab: Vocabulary,
   conditions: readonly Rows[],
   target: Rows,
   b: number,
-): Float64Array {
+): Promise<Float64Array> {
   const out = new Float64Array(b);
   for (let at = 0; at < b; at += CHUNK) {
     const n = Math.min(CHUNK, b - at);
@@ -45,11 +45,14 @@ export function logLikelihood(
       const wanted = Int32Array.from(rows, (r) => packed.targets[r]!);
       return reshape(crossEntropy(logits, tensor(wanted)), [rows.length]).keep();
     });
-    const nats = losses.dataSync();
-    losses.dispose();
-    rows.forEach((r, i) => {
-      out[at + Math.floor(r / packed.t)]! -= nats[i]!;
-    });
+    try {
+      const nats = await losses.data();
+      rows.forEach((r, i) => {
+        out[at + Math.floor(r / packed.t)]! -= nats[i]!;
+      });
+    } finally {
+      losses.dispose();
+    }
   }
   return out;
 }

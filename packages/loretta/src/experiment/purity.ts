@@ -4,11 +4,11 @@ import type { StepReport } from '../train/trainer';
 import type { Vocabulary } from '../vocabulary';
 
 /** Judges what a step generated; null when it generated nothing. */
-export function judgeGenerated(
+export async function judgeGenerated(
   report: StepReport,
   vocab: Vocabulary,
   judges: Readonly<Record<string, Judge>>,
-): { right: number; total: number } | null {
+): Promise<{ right: number; total: number } | null> {
   if (report.generated.length === 0) return null;
   let right = 0;
   let total = 0;
@@ -21,7 +21,8 @@ export function judgeGenerated(
       return short < 0 ? length : short;
     });
     const local = ids.map((id) => Math.max(0, id - from));
-    judges[modality]!.classify(local, lengths).forEach((c, i) => {
+    const found = await judges[modality]!.classify(local, lengths);
+    found.forEach((c, i) => {
       if (c === labels[i]) right++;
     });
     total += n;

@@ -101,7 +101,7 @@ export async function runArm(
   const { steps } = config.train;
   while (setup.trainer.steps < steps) {
     const report = await setup.trainer.step(arm, config.transitive.share);
-    curve.add(report, judgeGenerated(report, setup.vocab, judges));
+    curve.add(report, await judgeGenerated(report, setup.vocab, judges));
     if (report.step % POINT === 0) onProgress('train', report.step, steps, report.loss);
   }
   const trainSeconds = (performance.now() - began) / 1000;

@@ -42,7 +42,7 @@ export function localRunner(): ArmRunner {
   return {
     slots: 1,
     async run(name, data, config, checkpoint, onProgress) {
-      const judges = trainJudges(data, config.seed + 50);
+      const judges = await trainJudges(data, config.seed + 50);
       try {
         return await runArm(name, data, judges, config, checkpoint, onProgress);
       } finally {
@@ -97,7 +97,7 @@ async function runWarmUp(
   onProgress: ExperimentProgress,
 ): Promise<{ warmUp: WarmUp; curve: readonly CurvePoint[]; seconds: number }> {
   const began = performance.now();
-  const judges = trainJudges(data, config.seed + 50);
+  const judges = await trainJudges(data, config.seed + 50);
   const setup = setUp(
     data,
     config,

@@ -1,6 +1,7 @@
 /** How well the model generates what transitive training will be fed with. */
-import { generateFrom, hits, judged, testRows } from '../evaluate/directions';
+import { generateFrom, judged, testRows } from '../evaluate/directions';
 import { balanced } from '../evaluate/evaluate';
+import { hits } from '../evaluate/intervals';
 import type { Judge } from '../evaluate/judge';
 import type { TrainData } from '../train/data';
 import type { ExperimentConfig } from './config';
@@ -33,7 +34,7 @@ export async function evaluateSkill(
     const [from, to] = [route.at(-2)!, b];
     if (byTarget[to] !== undefined) continue;
     const ids = await generateFrom(c, testRows(c, from), to, { guidance, temperature, stream: 1 });
-    byTarget[to] = hits(judged(c, to, ids), even.test.labels).value;
+    byTarget[to] = hits(await judged(c, to, ids), even.test.labels).value;
   }
   return { least: Math.min(...Object.values(byTarget)), byTarget };
 }

@@ -184,7 +184,7 @@ export class ToyRun {
   }
 
   /** Scores both directions between the ends on `n` fresh aligned sequences, the same for every run of a world. */
-  evaluate(n: number): ToyEvaluation {
+  async evaluate(n: number): Promise<ToyEvaluation> {
     const names = this.settings.modalities.map((m) => m.name);
     const random = hostRandom(this.settings.world + 5000);
     const labels = Int32Array.from({ length: n }, () => random.int(this.toy.classes));
@@ -192,9 +192,9 @@ export class ToyRun {
     const ends = new Map(
       [first, last].map((name) => [name, this.toy.sample(name, labels, random)]),
     );
-    const score = (from: string, to: string): ToyDirection =>
+    const score = (from: string, to: string): Promise<ToyDirection> =>
       this.score(this.graph.route(from, to), ends.get(from)!, ends.get(to)!, labels);
-    return { backward: score(last, first), forward: score(first, last) };
+    return { backward: await score(last, first), forward: await score(first, last) };
   }
 
   /** Frees the weights and the optimiser's state. */
@@ -203,19 +203,19 @@ export class ToyRun {
     this.model.dispose();
   }
 
-  private score(
+  private async score(
     route: readonly string[],
     given: Int32Array,
     target: Int32Array,
     labels: Int32Array,
-  ): ToyDirection {
+  ): Promise<ToyDirection> {
     const { toy, vocab, model } = this;
     const n = labels.length;
     const [from, to] = [route[0]!, route.at(-1)!];
     const [width, length] = [toy.modality(from).length, toy.modality(to).length];
     const condition = { modality: from, ids: vocab.toJoint(from, given) };
     const wanted = { modality: to, ids: vocab.toJoint(to, target) };
-    const nats = logLikelihood(model, vocab, [condition], wanted, n);
+    const nats = await logLikelihood(model, vocab, [condition], wanted, n);
     const bits = nats.map((x) => -x / length / Math.LN2);
     const excess = bits.map((value, i) => {
       const posterior = toy.posterior(from, given.subarray(i * width, (i + 1) * width));
@@ -226,23 +226,27 @@ export class ToyRun {
       to,
       bits: meanOf(bits),
       excess: meanOf(excess),
-      accuracy: this.generated([from, to], condition.ids, labels),
-      chain: this.generated(route, condition.ids, labels),
+      accuracy: await this.generated([from, to], condition.ids, labels),
+      chain: await this.generated(route, condition.ids, labels),
       optimum: toyOptimum(toy, route, given, target, labels),
     };
   }
 
   /** Generates along a route and classifies the end of it. */
-  private generated(route: readonly string[], start: Int32Array, labels: Int32Array): Estimate {
+  private async generated(
+    route: readonly string[],
+    start: Int32Array,
+    labels: Int32Array,
+  ): Promise<Estimate> {
     const { toy, vocab, model, settings } = this;
     let ids = start;
-    route.slice(1).forEach((to, hop) => {
+    for (const [hop, to] of route.slice(1).entries()) {
       const from = [{ modality: route[hop]!, ids, generated: false }];
       const stream = key(settings.seed + 17)
         .fold(route.length)
         .fold(vocab.index(to));
-      ids = generateBlock(model, vocab, from, to, { key: stream, temperature: 1 });
-    });
+      ids = await generateBlock(model, vocab, from, to, { key: stream, temperature: 1 });
+    }
     const end = route.at(-1)!;
     const { length } = toy.modality(end);
     const local = vocab.toLocal(end, ids);

@@ -73,7 +73,7 @@ function matrix(run: RunFile): string {
   );
   const maps = run.arms.map(
     (x) =>
-      `<figure>${directionHeat('', x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
+      `<figure>${directionHeat(x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
   );
   return `<h2>Directions</h2><p>Bits per token that the right condition saves against a wrong one; * was never seen.</p><div class="row">${maps.join('\n')}</div>`;
 }
@@ -96,7 +96,9 @@ function media(sample: RawSample): string {
 }
 
 function pictures(run: RunFile, data: SvlMnist): string {
-  return run.arms
+  const last = (arm: string): number => (arm.startsWith('transitive') ? 0 : 1);
+  return [...run.arms]
+    .sort((a, b) => last(a.arm) - last(b.arm))
     .flatMap(({ arm, evaluation }) =>
       evaluation.samples
         .filter((s) => s.to === 'image' || data.modalities['image'] === undefined)
@@ -124,7 +126,7 @@ function confusions(run: RunFile): string {
       .filter((d) => !d.seen)
       .map(
         (d) =>
-          `<figure>${confusionPlot('', d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`,
+          `<figure>${confusionPlot(d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`,
       ),
   );
   return `<h2>Confusions</h2><div class="row">${plots.join('\n')}</div>`;

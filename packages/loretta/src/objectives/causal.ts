@@ -8,7 +8,7 @@ import { type Objective, realBlocks } from './objective';
  * @param order every modality that a batch may hold, first to last
  */
 export function causal({ order }: { readonly order: readonly string[] }): Objective {
-  return (batch, { vocab }) => {
+  return async (batch, { vocab }) => {
     const blocks = realBlocks(batch, vocab);
     for (const { modality } of blocks) {
       if (order.includes(modality)) continue;

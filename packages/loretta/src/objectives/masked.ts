@@ -39,8 +39,8 @@ export function masked(
   if (spans !== 'fixed' && !(spans.poisson > 0 && spans.poisson <= MOST_SPANS)) {
     throw new ValueError('masked', `spans.poisson is ${spans.poisson}, not in (0, ${MOST_SPANS}]`);
   }
-  return (batch, context) => {
-    const { packed, generated } = inner(batch, context);
+  return async (batch, context) => {
+    const { packed, generated } = await inner(batch, context);
     const { vocab, random, model } = context;
     const rows = unpackRows(vocab, packed).map((row) => {
       if (random.uniform() >= probability) return row;

@@ -37,7 +37,8 @@ export interface ObjectiveResult {
   readonly generated: readonly GeneratedBlock[];
 }
 
-export type Objective = (batch: Batch, context: ObjectiveContext) => ObjectiveResult;
+/** Asynchronous, since what a model generates is read back. */
+export type Objective = (batch: Batch, context: ObjectiveContext) => Promise<ObjectiveResult>;
 
 /** Real blocks of a batch, in the order of the vocabulary. @throws ValueError for a batch without blocks */
 export function realBlocks(batch: Batch, vocab: Vocabulary): Block[] {

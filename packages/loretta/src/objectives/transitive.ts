@@ -45,7 +45,7 @@ export function transitive(options: TransitiveOptions = {}): Objective {
     throw new ValueError('transitive', `allProbability is ${allProbability}, not in [0, 1]`);
   }
   const inEveryOrder = commutative();
-  return (batch, context) => {
+  return async (batch, context) => {
     const { graph, random } = context;
     const present = Object.keys(batch.blocks);
     const completion = graph.completion(present);
@@ -65,7 +65,7 @@ export function transitive(options: TransitiveOptions = {}): Objective {
         from: i === 0 ? from : generate[i - 1]!,
         modality,
       }));
-      const { blocks, generated } = complete(batch, context, options, hops, [condition]);
+      const { blocks, generated } = await complete(batch, context, options, hops, [condition]);
       const pair = [blocks.get(condition)!, blocks.get(target)!];
       const packed = pack(context.vocab, pair, sameOrder(batch.b, [0, 1]), {
         lossOn: options.lossOn ?? 'real',
@@ -79,26 +79,26 @@ export function transitive(options: TransitiveOptions = {}): Objective {
 }
 
 /** All modalities, real where present, in every order. */
-function inAllModalities(
+async function inAllModalities(
   batch: Batch,
   context: ObjectiveContext,
   options: TransitiveOptions,
   completion: readonly Hop[],
-): ObjectiveResult {
+): Promise<ObjectiveResult> {
   const ends = completion.map((hop) => hop.modality);
-  const { blocks, generated } = complete(batch, context, options, completion, ends);
+  const { blocks, generated } = await complete(batch, context, options, completion, ends);
   return { packed: packShuffled(batch, context, options, [...blocks.values()]), generated };
 }
 
 /** Both ends generated from the link: pure self-training, so with loss on real blocks the link stays in. */
-function fromLinkAlone(
+async function fromLinkAlone(
   batch: Batch,
   context: ObjectiveContext,
   options: TransitiveOptions,
   pair: readonly [string, string],
   completion: readonly Hop[],
-): ObjectiveResult {
-  const { blocks, generated } = complete(batch, context, options, completion, pair);
+): Promise<ObjectiveResult> {
+  const { blocks, generated } = await complete(batch, context, options, completion, pair);
   const real = options.lossOn === 'all' ? [] : Object.keys(batch.blocks);
   const names = [...real, ...pair];
   return {
@@ -131,22 +131,22 @@ interface Completed {
  * Generates hop by hop. Ids come back to the host as integers: nothing links them to the weights.
  * @param ends blocks that are trained on, which the control takes from other rows
  */
-function complete(
+async function complete(
   batch: Batch,
   { model, vocab, random, key }: ObjectiveContext,
   { temperature = 0.9, guidance = null, teacher = model, shuffled = false }: TransitiveOptions,
   hops: readonly Hop[],
   ends: readonly string[],
-): Completed {
+): Promise<Completed> {
   const blocks = new Map(realBlocks(batch, vocab).map((block) => [block.modality, block]));
-  hops.forEach(({ from, modality }, i) => {
-    const ids = generateBlock(teacher, vocab, [blocks.get(from)!], modality, {
+  for (const [i, { from, modality }] of hops.entries()) {
+    const ids = await generateBlock(teacher, vocab, [blocks.get(from)!], modality, {
       key: key.fold(i),
       temperature,
       guidance,
     });
     blocks.set(modality, { modality, ids, generated: true });
-  });
+  }
   if (shuffled) {
     const by = 1 + random.int(batch.b - 1);
     for (const name of ends) {

@@ -17,22 +17,18 @@ function svg(options: Plot.PlotOptions): string {
     document,
     style: { fontFamily: 'system-ui, sans-serif', color: '#222' },
   });
-  const chart =
-    figure.tagName.toLowerCase() === 'svg' ? figure : figure.querySelector('svg:last-of-type');
-  const legend =
-    figure.tagName.toLowerCase() === 'svg'
-      ? ''
-      : [...figure.children]
-          .filter((c) => c !== chart && c.tagName.toLowerCase() !== 'style')
-          .map((c) => c.outerHTML)
-          .join('');
-  const text = chart?.outerHTML ?? '';
-  return (
-    legend +
-    (text.includes('xmlns=')
-      ? text
-      : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"'))
-  );
+  if (figure.tagName.toLowerCase() === 'svg') return withNamespace(figure.outerHTML);
+  // a legend stands beside the chart in one figure
+  const parts = [...figure.children].filter((c) => c.tagName.toLowerCase() !== 'style');
+  return parts
+    .map((c) => (c.tagName.toLowerCase() === 'svg' ? withNamespace(c.outerHTML) : c.outerHTML))
+    .join('');
+}
+
+function withNamespace(text: string): string {
+  return text.includes('xmlns=')
+    ? text
+    : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
 }
 
 /** Training loss of each arm over steps. */
@@ -74,11 +70,7 @@ export function purityPlot(curves: readonly NamedCurve[]): string {
 }
 
 /** Directions as a heat map of what the condition is worth, in bits per token. */
-export function directionHeat(
-  title: string,
-  directions: readonly Direction[],
-  limit: number,
-): string {
+export function directionHeat(directions: readonly Direction[], limit: number): string {
   const data = directions.map((d) => ({
     from: d.from,
     to: d.to,
@@ -86,7 +78,6 @@ export function directionHeat(
     text: `${d.gain.value.toFixed(2)}${d.seen ? '' : ' *'}`,
   }));
   return svg({
-    title,
     width: 330,
     height: 280,
     marginLeft: 60,
@@ -102,13 +93,12 @@ export function directionHeat(
 }
 
 /** A confusion matrix: rows are true classes, columns what the judge found. */
-export function confusionPlot(title: string, confusion: readonly (readonly number[])[]): string {
+export function confusionPlot(confusion: readonly (readonly number[])[]): string {
   const data = confusion.flatMap((row, truth) => {
     const total = row.reduce((a, b) => a + b, 0);
     return row.map((n, found) => ({ truth, found, share: total === 0 ? 0 : n / total }));
   });
   return svg({
-    title,
     width: 300,
     height: 300,
     padding: 0.02,
