@@ -1,4 +1,5 @@
 /** Exit codes: 0 done, 1 failed, 2 used wrongly. */
+import pc from 'picocolors';
 import { DataError } from '../data/errors';
 
 /** Wrong words on the command line. */
@@ -24,7 +25,9 @@ export function report(error: unknown): number {
   const e = error instanceof Error ? error : new Error(String(error));
   const known = EXPLAINED.has(e.name);
   console.error(
-    known ? `loretta: ${e.message.replaceAll('\n', ' ')}` : `loretta: ${e.stack ?? e.message}`,
+    known
+      ? `${pc.red('loretta:')} ${e.message.replaceAll('\n', ' ')}`
+      : `${pc.red('loretta:')} ${e.stack ?? e.message}`,
   );
   return e instanceof UsageError || (e instanceof DataError && e.kind === 'config') ? 2 : 1;
 }

@@ -4,7 +4,7 @@ import type { Backend } from '@loretta-ts/core';
 import { DataError } from '../data/errors';
 
 /** Backends by the name that the command line takes. */
-export const BACKENDS = ['cpu', 'cpu:relaxed', 'cpu:none', 'reference'] as const;
+const BACKENDS = ['cpu', 'cpu:relaxed', 'cpu:none', 'reference'] as const;
 
 /** @throws DataError for a name that is none of {@link BACKENDS} */
 export function chooseBackend(name: string): Backend {
