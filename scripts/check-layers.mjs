@@ -43,6 +43,9 @@ if (backendImporters.size > 1) {
     `more than one file of loretta imports a backend: ${[...backendImporters].join(', ')}`,
   );
 }
+if (/https?:\/\/|tarball:/.test(readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8'))) {
+  problems.push('pnpm-lock.yaml names a registry');
+}
 for (const problem of problems) console.error(problem);
 console.log(`layers: ${problems.length} problem(s)`);
 process.exitCode = problems.length ? 1 : 0;

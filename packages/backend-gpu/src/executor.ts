@@ -122,7 +122,11 @@ export function queuedExecutor(device: Device): Executor {
         for (const { array, test } of before) {
           if (array.known === null) test(await values(array));
         }
-        const result = (await device.run(source, [...inputs, ...ints, ...floats], size)) as Resident;
+        const result = (await device.run(
+          source,
+          [...inputs, ...ints, ...floats],
+          size,
+        )) as Resident;
         if (after !== undefined) after(await result.toArray());
         return result;
       });

@@ -4,6 +4,17 @@
  * spelled out here. NaN is what is neither above zero nor at most zero.
  */
 
+import type {
+  BinaryAttrs,
+  CompareAttrs,
+  LogicAttrs,
+  TestAttrs,
+  UnaryAttrs,
+} from '@loretta-ts/core';
+
+/** Bodies by op. */
+type Bodies<Attrs> = Readonly<Record<keyof Attrs, string>>;
+
 /** x, or an early NaN. Sums of NaN and anything are NaN. */
 const nanOfTwo = `if (!(x > 0 || x <= 0) || !(y > 0 || y <= 0)) { return x + y; }\n`;
 
@@ -32,7 +43,9 @@ if (${x} > -0.3 && ${x} < 0.4) {
 const erfSmallP = [
   3209.3775891384694, 377.485237685302, 113.86415415105016, 3.1611237438705655, 0.18577770618460315,
 ];
-const erfSmallQ = [2844.236833439171, 1282.6165260773723, 244.02463793444417, 23.601290952344122, 1];
+const erfSmallQ = [
+  2844.236833439171, 1282.6165260773723, 244.02463793444417, 23.601290952344122, 1,
+];
 const erfcMidP = [
   1230.3393547979972, 2051.0783778260716, 1712.0476126340707, 881.952221241769, 298.6351381974001,
   66.11919063714163, 8.883149794388377, 0.5641884969886701, 2.1531153547440383e-8,
@@ -43,7 +56,7 @@ const erfcMidQ = [
 ];
 
 /** Bodies over floats `x`. */
-export const unaryFormulas = {
+export const unaryFormulas: Bodies<UnaryAttrs> = {
   neg: 'return -x;',
   abs: 'return Math.abs(x);',
   sign: 'if (x > 0) { return 1; }\nif (x < 0) { return -1; }\nreturn x;',
@@ -91,24 +104,23 @@ const d = x - f;
 if (d < 0.5) { return f; }
 if (d > 0.5) { return f + 1; }
 return f - 2 * Math.floor(f / 2) === 0 ? f : f + 1;`,
-} as const;
+};
 
 /** Bodies over floats `x` that return 0 or 1. */
-export const testFormulas = {
+export const testFormulas: Bodies<TestAttrs> = {
   isNaN: 'return x > 0 || x <= 0 ? 0 : 1;',
   isInf: 'return Math.abs(x) > 3.4028234663852886e38 ? 1 : 0;',
   isFinite: 'return Math.abs(x) <= 3.4028234663852886e38 ? 1 : 0;',
-} as const;
+};
 
 /** `const r`: what x leaves modulo y, with the sign of y. */
 const remainderBody = `let r = x - Math.floor(x / y) * y;
-const size = Math.abs(y);
 if (y > 0) { if (r < 0) { r = r + y; } if (r >= y) { r = r - y; } }
 if (y < 0) { if (r > 0) { r = r + y; } if (r <= y) { r = r - y; } }
 `;
 
 /** Bodies over floats `x` and `y`. */
-export const binaryFormulas = {
+export const binaryFormulas: Bodies<BinaryAttrs> = {
   add: 'return x + y;',
   sub: 'return x - y;',
   mul: 'return x * y;',
@@ -133,7 +145,7 @@ return Math.atan2(x, y);`,
   return (x < 0) === (y < 0) ? x : y;
 }
 ${remainderBody}return r;`,
-} as const;
+};
 
 /** Exact quotient towards zero of integers in f32, whatever the device's division rounds. */
 const integerDivision = `const n = Math.abs(x);
@@ -145,15 +157,15 @@ if (left >= d) { q = q + 1; }
 return (x < 0) === (y < 0) ? q : -q;`;
 
 /** What integers do otherwise than floats. */
-export const integerFormulas = {
+export const integerFormulas: Readonly<Partial<Record<keyof BinaryAttrs, string>>> = {
   div: integerDivision,
   maximum: 'return Math.max(x, y);',
   minimum: 'return Math.min(x, y);',
   remainder: `${remainderBody}return r;`,
-} as const;
+};
 
 /** Bodies over `x` and `y` that return 0 or 1; comparisons with NaN are false but for `ne`. */
-export const compareFormulas = {
+export const compareFormulas: Bodies<CompareAttrs & Omit<LogicAttrs, 'not'>> = {
   eq: 'return x === y ? 1 : 0;',
   ne: 'return x === y ? 0 : 1;',
   lt: 'return x < y ? 1 : 0;',
@@ -163,4 +175,4 @@ export const compareFormulas = {
   and: 'return x * y;',
   or: 'return Math.max(x, y);',
   xor: 'return Math.abs(x - y);',
-} as const;
+};

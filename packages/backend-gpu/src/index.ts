@@ -1,2 +1,13 @@
-/** GPU backend for @loretta-ts/core on gpu.js. */
-export {};
+/**
+ * Backend for `@loretta-ts/core` on gpu.js: all core ops but `randomBits`, forward and backward, in modes `webgpu`, `webasm`
+ * and `cpu`.
+ * @module @loretta-ts/backend-gpu
+ */
+export {
+  gpu,
+  type GpuBackend,
+  type GpuInfo,
+  type GpuMode,
+  type GpuOptions,
+  supportedOps,
+} from './backend';

@@ -43,11 +43,7 @@ export function launch(
 ): void {
   if (out.size === 0) return;
   const arrays = ins.map((v) => context.memory.load(v.buffer));
-  context.memory.store(
-    out.buffer,
-    out.offset,
-    compute(context, source, arrays, out.size, options),
-  );
+  context.memory.store(out.buffer, out.offset, compute(context, source, arrays, out.size, options));
 }
 
 /** The op's name where its i32 result has to be asserted. */

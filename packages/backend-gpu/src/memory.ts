@@ -87,12 +87,7 @@ export class Memory {
     this.store(buffer, offset, uploaded);
   }
 
-  async read(
-    buffer: Buffer,
-    dtype: DType,
-    offset: number,
-    size: number,
-  ): Promise<TypedArray> {
+  async read(buffer: Buffer, dtype: DType, offset: number, size: number): Promise<TypedArray> {
     const { contents } = this.#range('read', buffer, offset, size);
     if (contents === null || size === 0) return typedArray(dtype, size);
     return hostCopy(await this.#executor.read(contents), dtype, offset, size);

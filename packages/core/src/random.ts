@@ -14,7 +14,7 @@ import { lt, type Operand } from './ops/select';
 import { select } from './ops/shape';
 import { cos, erf, sqrt } from './ops/unary';
 import { checkShape, wantDType, wantInteger, wantShape } from './shape-rules';
-import { scope } from './scope';
+import { tidy } from './scope';
 import type { Tensor } from './tensor';
 import { threefry2x32 } from './threefry';
 
@@ -75,26 +75,20 @@ export type KeyLike = Key | Tensor;
 
 /** n keys `i32[2]` of a key tensor, as `Key.split` derives them. */
 export function splitTensor(k: Tensor, n: number): Tensor[] {
-  const words = apply1(randomBitsOp, [k], { shape: [n, 2], stream: DERIVED });
-  return Array.from({ length: n }, (_, i) => select(words, 0, i));
+  return tidy(() => {
+    const words = apply1(randomBitsOp, [k], { shape: [n, 2], stream: DERIVED });
+    return Array.from({ length: n }, (_, i) => select(words, 0, i));
+  });
 }
 
 /** Random 32-bit words. @throws ShapeError */
 export function randomBits(k: KeyLike, shape: Shape): Tensor {
-  return apply1(randomBitsOp, [k instanceof Key ? k.tensor() : k], {
-    shape: [...shape],
-    stream: VALUES,
-  });
-}
-
-/** Frees what a generator makes on its way. */
-function made(fn: () => Tensor): Tensor {
-  const s = scope();
-  try {
-    return s.release(s.run(fn));
-  } finally {
-    s.dispose();
-  }
+  return tidy(() =>
+    apply1(randomBitsOp, [k instanceof Key ? k.tensor() : k], {
+      shape: [...shape],
+      stream: VALUES,
+    }),
+  );
 }
 
 export interface FloatOptions {
@@ -115,7 +109,7 @@ export function uniform(
 ): Tensor {
   const { low = 0, high = 1, dtype = 'f32' } = options;
   if (!(low <= high)) throw new ValueError('uniform', `low ${low} is above high ${high}`);
-  return made(() => {
+  return tidy(() => {
     const u = unit(k, shape, dtype);
     return low === 0 && high === 1 ? u : add(mul(u, high - low), low);
   });
@@ -129,7 +123,7 @@ export function normal(
 ): Tensor {
   const { mean = 0, std = 1, dtype = 'f32' } = options;
   if (!(std >= 0)) throw new ValueError('normal', `std ${std} is negative`);
-  return made(() => {
+  return tidy(() => {
     const u = unit(k, [2, sizeOf(shape)], dtype);
     // 1 - u lies in (0, 1]: the logarithm is finite
     const radius = sqrt(mul(log(add(neg(select(u, 0, 0)), 1)), -2));
@@ -157,7 +151,7 @@ export function truncatedNormal(
       `low ${low}, high ${high}, std ${std}: low < high and std > 0 are needed`,
     );
   }
-  return made(() => truncatedByBisection(unit(k, shape, dtype), mean, std, low, high));
+  return tidy(() => truncatedByBisection(unit(k, shape, dtype), mean, std, low, high));
 }
 
 /** Solves Φ(z) = Φ(a) + u (Φ(b) − Φ(a)) by bisection: 40 halvings reach the last bit of f32. */
@@ -189,12 +183,12 @@ export function bernoulli(k: KeyLike, p: Operand, shape: Shape): Tensor {
   if (typeof p === 'number' && !(p >= 0 && p <= 1)) {
     throw new ValueError('bernoulli', `probability ${p} is not in [0, 1]`);
   }
-  return made(() => lt(unit(k, shape, typeof p === 'number' ? 'f32' : (p.dtype as FloatDType)), p));
+  return tidy(() => lt(unit(k, shape, typeof p === 'number' ? 'f32' : (p.dtype as FloatDType)), p));
 }
 
 /** Standard Gumbel noise: -log(-log u). */
 export function gumbel(k: KeyLike, shape: Shape, options: FloatOptions = {}): Tensor {
-  return made(() => {
+  return tidy(() => {
     // the midpoints of the 2^-24 grid: no 0 and no 1
     const u = add(mul(unit(k, shape, options.dtype ?? 'f32'), 1 - 2 ** -23), 2 ** -25);
     return neg(log(neg(log(u))));
@@ -203,14 +197,14 @@ export function gumbel(k: KeyLike, shape: Shape, options: FloatOptions = {}): Te
 
 /** A draw from each row of unnormalised log-probabilities `[..., v]`: `i32[...]`, by the Gumbel maximum. */
 export function categorical(k: KeyLike, logits: Tensor): Tensor {
-  return made(() =>
+  return tidy(() =>
     argmax(add(logits, gumbel(k, logits.shape, { dtype: logits.dtype as FloatDType })), -1),
   );
 }
 
 /** The integers from 0 to n - 1 in random order, `i32[n]`. */
 export function permutation(k: KeyLike, n: number): Tensor {
-  return made(() => argsort(randomBits(k, [n])));
+  return tidy(() => argsort(randomBits(k, [n])));
 }
 
 /** Host-side random numbers for shuffling, resumable from their counter. */

@@ -38,7 +38,7 @@ interface Seen {
   readonly generated: string[];
 }
 
-function run(
+async function run(
   objective: Objective,
   names: readonly string[],
   options: { v?: Vocabulary; b?: number; seed?: number } = {},
@@ -47,7 +47,7 @@ function run(
   const model = smallModel(v);
   const batch = randomBatch(v, names, b, seed);
   const context = chainContext(v, model, seed);
-  const result = objective(batch, context);
+  const result = await objective(batch, context);
   model.dispose();
   return { batch, packed: result.packed, made: result.generated, ...look(v, result) };
 }
@@ -68,11 +68,9 @@ const anyOrder = (names: string): string[] =>
     : [...names].flatMap((x) => anyOrder(names.replace(x, '')).map((rest) => x + rest)).sort();
 
 describe('causal', () => {
-  it('has one order, for the modalities that are present', () => {
-    const { orders, losses, generated, packed, batch } = run(causal({ order: ['C', 'B', 'A'] }), [
-      'A',
-      'B',
-    ]);
+  it('has one order, for the modalities that are present', async () => {
+    const objective = causal({ order: ['C', 'B', 'A'] });
+    const { orders, losses, generated, packed, batch } = await run(objective, ['A', 'B']);
     expect({ orders, losses, generated }).toEqual({
       orders: ['BA'],
       losses: ['AB'],
@@ -84,17 +82,18 @@ describe('causal', () => {
     expect(packed).toEqual(pack(vocab, blocks, sameOrder(24, [0, 1]), { lossOn: 'real' }));
   });
 
-  it('refuses a modality that it has no place for, and an empty batch', () => {
-    expect(() => run(causal({ order: ['A'] }), ['A', 'B'])).toThrow('the order A lacks B');
-    expect(() => run(causal({ order: ['A'] }), [])).toThrow(ValueError);
+  it('refuses a modality that it has no place for, and an empty batch', async () => {
+    const objective = causal({ order: ['A'] });
+    await expect(run(objective, ['A', 'B'])).rejects.toThrow('the order A lacks B');
+    await expect(run(objective, [])).rejects.toThrow(ValueError);
   });
 });
 
 describe('commutative', () => {
-  it.each([2, 3])('draws each of the %d! orders equally often', (k) => {
+  it.each([2, 3])('draws each of the %d! orders equally often', async (k) => {
     const names = ['A', 'B', 'C'].slice(0, k);
     const b = 3000;
-    const { packed } = run(commutative(), names, { b, seed: 4 });
+    const { packed } = await run(commutative(), names, { b, seed: 4 });
     const orders = anyOrder(names.join(''));
     const counts = orders.map(() => 0);
     for (let row = 0; row < b; row++)
@@ -106,9 +105,9 @@ describe('commutative', () => {
     expect(chi).toBeLessThan(k === 2 ? 15.1 : 25.7); // χ²(1) and χ²(5), p = 1e-4
   });
 
-  it('has loss on every block, and on unimodal samples too', () => {
-    expect(run(commutative(), ['A', 'C']).losses).toEqual(['AC']);
-    expect(run(commutative(), ['B'])).toMatchObject({ orders: ['B'], losses: ['B'] });
+  it('has loss on every block, and on unimodal samples too', async () => {
+    expect((await run(commutative(), ['A', 'C'])).losses).toEqual(['AC']);
+    expect(await run(commutative(), ['B'])).toMatchObject({ orders: ['B'], losses: ['B'] });
   });
 });
 
@@ -163,31 +162,34 @@ describe('transitive: the case table', () => {
       { orders: anyOrder('ABC'), losses: ['ABC'], generated: [] },
     ],
   ];
-  it.each(table)('%s', (_, present, options, expected) => {
-    const { orders, losses, generated } = run(transitive(options), [...present], { b: 60 });
+  it.each(table)('%s', async (_, present, options, expected) => {
+    const { orders, losses, generated } = await run(transitive(options), [...present], { b: 60 });
     expect({ orders, losses, generated }).toEqual(expected);
   });
 
-  it('goes hop by hop along a chain of four; the last real block is the target', () => {
+  it('goes hop by hop along a chain of four; the last real block is the target', async () => {
     const found = new Set<string>();
     for (let seed = 0; seed < 12; seed++) {
-      const { orders, losses, generated } = run(transitive(), ['A', 'B'], { v: chain, b: 2, seed });
+      const options = { v: chain, b: 2, seed };
+      const { orders, losses, generated } = await run(transitive(), ['A', 'B'], options);
       found.add(`${generated.join(' ')}: ${orders.join(' ')} ${losses.join(' ')}`);
     }
     expect([...found].sort()).toEqual(['C<B D<C: DA A', 'C<B: CA A']);
-    expect(
-      run(transitive({ allProbability: 1 }), ['A', 'B'], { v: chain, b: 2 }).generated,
-    ).toEqual(['C<B', 'D<C']);
+    const all = await run(transitive({ allProbability: 1 }), ['A', 'B'], { v: chain, b: 2 });
+    expect(all.generated).toEqual(['C<B', 'D<C']);
   });
 });
 
 describe('transitive: defects of the pseudocode', () => {
-  it('1: finds the modalities present as a set', () => {
-    expect(run(transitive(), ['B', 'A'])).toMatchObject({ orders: ['CA'], generated: ['C<B'] });
+  it('1: finds the modalities present as a set', async () => {
+    expect(await run(transitive(), ['B', 'A'])).toMatchObject({
+      orders: ['CA'],
+      generated: ['C<B'],
+    });
   });
 
-  it('2: a triplet keeps its real blocks', () => {
-    const { packed, batch } = run(transitive(), ['A', 'B', 'C']);
+  it('2: a triplet keeps its real blocks', async () => {
+    const { packed, batch } = await run(transitive(), ['A', 'B', 'C']);
     const rows = ['A', 'B', 'C'].map(
       (modality): Block => ({ modality, ids: batch.blocks[modality]!, generated: false }),
     );
@@ -197,27 +199,28 @@ describe('transitive: defects of the pseudocode', () => {
     expect(packed).toEqual(pack(vocab, rows, orders, { lossOn: 'real' }));
   });
 
-  it('3: tells blocks apart by modality, not by their place in the batch', () => {
+  it('3: tells blocks apart by modality, not by their place in the batch', async () => {
     const model = smallModel(vocab);
     const { b, blocks } = randomBatch(vocab, ['A', 'B'], 6);
     const reversed: Batch = { b, blocks: { B: blocks['B']!, A: blocks['A']! } };
     for (const objective of [transitive(), commutative(), transitive({ allProbability: 1 })]) {
-      const [x, y] = [{ b, blocks }, reversed].map((batch) =>
-        objective(batch, chainContext(vocab, model)),
-      );
+      const x = await objective({ b, blocks }, chainContext(vocab, model));
+      const y = await objective(reversed, chainContext(vocab, model));
       expect(y).toEqual(x);
     }
     model.dispose();
   });
 
-  it('4: uses all modalities with the given probability, not its complement', () => {
+  it('4: uses all modalities with the given probability, not its complement', async () => {
     const model = smallModel(vocab);
     const context = chainContext(vocab, model);
     const batch = randomBatch(vocab, ['A', 'B'], 1);
     const objective = transitive({ allProbability: 0.1 });
     let all = 0;
-    for (let i = 0; i < 200; i++)
-      all += orderOf(vocab, objective(batch, context).packed, 0).length === 3 ? 1 : 0;
+    for (let i = 0; i < 200; i++) {
+      const { packed } = await objective(batch, context);
+      all += orderOf(vocab, packed, 0).length === 3 ? 1 : 0;
+    }
     expect(all).toBeGreaterThan(5);
     expect(all).toBeLessThan(45);
     model.dispose();
@@ -226,17 +229,20 @@ describe('transitive: defects of the pseudocode', () => {
     }
   });
 
-  it('5: leaves the commutative objective to itself, so that the two can be mixed', () => {
-    expect(run(commutative(), ['A', 'B'])).toMatchObject({ orders: ['AB', 'BA'], generated: [] });
-    expect(run(transitive(), ['A', 'B'])).toMatchObject({ orders: ['CA'], generated: ['C<B'] });
+  it('5: leaves the commutative objective to itself, so that the two can be mixed', async () => {
+    expect(await run(commutative(), ['A', 'B'])).toMatchObject({
+      orders: ['AB', 'BA'],
+      generated: [],
+    });
+    expect(await run(transitive(), ['A', 'B'])).toMatchObject({
+      orders: ['CA'],
+      generated: ['C<B'],
+    });
   });
 
-  it('6: has every block where all modalities are used', () => {
-    const {
-      packed,
-      made: blocksMade,
-      batch,
-    } = run(transitive({ allProbability: 1, lossOn: 'all' }), ['B', 'C'], { b: 5 });
+  it('6: has every block where all modalities are used', async () => {
+    const objective = transitive({ allProbability: 1, lossOn: 'all' });
+    const { packed, made: blocksMade, batch } = await run(objective, ['B', 'C'], { b: 5 });
     const blocks = [
       { modality: 'A', ids: blocksMade[0]!.ids, generated: true },
       ...['B', 'C'].map((modality) => ({
@@ -251,8 +257,9 @@ describe('transitive: defects of the pseudocode', () => {
     expect(packed).toEqual(pack(vocab, blocks, orders, { lossOn: 'all' }));
   });
 
-  it('7 and 8: concatenates the generated block, its modality token, its end and no padding included', () => {
-    const { packed, made: blocksMade, batch } = run(transitive({ lossOn: 'all' }), ['A', 'B']);
+  it('7 and 8: concatenates the generated block, its modality token, its end and no padding included', async () => {
+    const objective = transitive({ lossOn: 'all' });
+    const { packed, made: blocksMade, batch } = await run(objective, ['A', 'B']);
     const { ids } = blocksMade[0]!;
     const ends = new Set<number>();
     for (let row = 0; row < 24; row++) {
@@ -272,19 +279,20 @@ describe('transitive: defects of the pseudocode', () => {
     expect(ends.size).toBeGreaterThan(1); // some rows end early
   });
 
-  it('9: counts generated targets exactly when asked', () => {
-    const targets = (lossOn: 'real' | 'all', name: string): number =>
-      run(transitive({ lossOn }), ['B', 'C']).packed.weightsKey.filter(
-        (m) => m === vocab.index(name),
-      ).length;
-    expect([targets('real', 'A'), targets('all', 'A')]).toEqual([0, 24 * 4]);
-    expect(targets('real', 'C')).toBe(targets('all', 'C'));
-    expect(targets('real', 'C')).toBeGreaterThan(24);
+  it('9: counts generated targets exactly when asked', async () => {
+    const keys = async (lossOn: 'real' | 'all'): Promise<Int32Array> =>
+      (await run(transitive({ lossOn }), ['B', 'C'])).packed.weightsKey;
+    const [real, all] = [await keys('real'), await keys('all')];
+    const targets = (from: Int32Array, name: string): number =>
+      from.filter((m) => m === vocab.index(name)).length;
+    expect([targets(real, 'A'), targets(all, 'A')]).toEqual([0, 24 * 4]);
+    expect(targets(real, 'C')).toBe(targets(all, 'C'));
+    expect(targets(real, 'C')).toBeGreaterThan(24);
   });
 
-  it('11: padding is never a target', () => {
+  it('11: padding is never a target', async () => {
     for (const present of ['BC', 'A', 'B', 'ABC']) {
-      const { packed } = run(transitive({ lossOn: 'all' }), [...present]);
+      const { packed } = await run(transitive({ lossOn: 'all' }), [...present]);
       expect(packed.targets.includes(Vocabulary.PAD)).toBe(false);
       packed.ids.forEach((id, i) => {
         if (id === Vocabulary.PAD) expect(packed.targets[i]).toBe(-100);
@@ -296,42 +304,43 @@ describe('transitive: defects of the pseudocode', () => {
 describe('transitive: how it generates', () => {
   const model = () => smallModel(vocab);
 
-  it('conditions on the real link of the same row, with its own key, temperature and guidance', () => {
+  it('conditions on the real link of the same row, with its own key, temperature and guidance', async () => {
     const shared = model();
     const context = chainContext(vocab, shared);
     const batch = randomBatch(vocab, ['A', 'B'], 8);
     const link: Block = { modality: 'B', ids: batch.blocks['B']!, generated: false };
-    const draw = (options: TransitiveOptions): Int32Array =>
-      transitive(options)(batch, context).generated[0]!.ids;
-    const expected = (temperature: number, guidance: number | null): Int32Array =>
+    const draw = async (options: TransitiveOptions): Promise<Int32Array> =>
+      (await transitive(options)(batch, context)).generated[0]!.ids;
+    const expected = (temperature: number, guidance: number | null): Promise<Int32Array> =>
       generateBlock(shared, vocab, [link], 'C', {
         key: context.key.fold(0),
         temperature,
         guidance,
       });
-    expect(draw({})).toEqual(expected(0.9, null));
-    expect(draw({ temperature: 0, guidance: 3 })).toEqual(expected(0, 3));
-    expect(expected(0.9, null)).not.toEqual(expected(0, 3));
+    const [plain, guided] = [await expected(0.9, null), await expected(0, 3)];
+    expect(await draw({})).toEqual(plain);
+    expect(await draw({ temperature: 0, guidance: 3 })).toEqual(guided);
+    expect(plain).not.toEqual(guided);
     shared.dispose();
   });
 
-  it('takes a teacher where one is given', () => {
+  it('takes a teacher where one is given', async () => {
     const [student, teacher] = [model(), smallModel(vocab, { initStd: 1 })];
     const batch = randomBatch(vocab, ['A', 'B'], 8);
-    const generated = (options: TransitiveOptions, by = student) =>
-      transitive(options)(batch, chainContext(vocab, by)).generated;
-    expect(generated({ teacher })).toEqual(generated({}, teacher));
-    expect(generated({ teacher })).not.toEqual(generated({}));
+    const generated = async (options: TransitiveOptions, by = student) =>
+      (await transitive(options)(batch, chainContext(vocab, by))).generated;
+    expect(await generated({ teacher })).toEqual(await generated({}, teacher));
+    expect(await generated({ teacher })).not.toEqual(await generated({}));
     student.dispose();
     teacher.dispose();
   });
 
-  it('as a control gives every row the condition of another, and the real block stays', () => {
+  it('as a control gives every row the condition of another, and the real block stays', async () => {
     const shared = model();
     const batch = randomBatch(vocab, ['A', 'B'], 8);
     const draw = (shuffled: boolean) =>
       transitive({ shuffled, temperature: 0 })(batch, chainContext(vocab, shared));
-    const [plain, control] = [draw(false), draw(true)];
+    const [plain, control] = [await draw(false), await draw(true)];
     const rows = ({ generated }: ObjectiveResult): string[] =>
       Array.from({ length: 8 }, (_, row) =>
         [...generated[0]!.ids.subarray(row * 3, row * 3 + 3)].join(),
@@ -346,19 +355,19 @@ describe('transitive: how it generates', () => {
       [...result.packed.targets].filter((id) => id >= 0);
     expect(real(control)).toEqual(real(plain));
     const one = randomBatch(vocab, ['A', 'B'], 1);
-    expect(() => transitive({ shuffled: true })(one, chainContext(vocab, shared))).toThrow(
+    await expect(transitive({ shuffled: true })(one, chainContext(vocab, shared))).rejects.toThrow(
       'batch of 2',
     );
     shared.dispose();
   });
 
-  it('is a function of the batch, the weights, the random counter and the key', () => {
+  it('is a function of the batch, the weights, the random counter and the key', async () => {
     const shared = model();
     const batch = randomBatch(vocab, ['A', 'B'], 8);
     const objective = transitive({ allProbability: 0.5 });
     const context = { ...chainContext(vocab, shared), random: hostRandom(2, 40), key: key(9) };
     const again = { ...context, random: hostRandom(2, 40) };
-    expect(objective(batch, again)).toEqual(objective(batch, context));
+    expect(await objective(batch, again)).toEqual(await objective(batch, context));
     shared.dispose();
   });
 });

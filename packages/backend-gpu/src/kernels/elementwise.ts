@@ -100,7 +100,10 @@ function unary(context: Context, name: string, body: string): PlainKernel {
 function nonZero(context: Context, op: string, divisor: View) {
   return checkView(context, divisor, (values) => {
     if (values.includes(0)) {
-      throw new ValueError(op, 'i32 divisor is 0: cast to a float for infinities or mask the zeros');
+      throw new ValueError(
+        op,
+        'i32 divisor is 0: cast to a float for infinities or mask the zeros',
+      );
     }
   });
 }
@@ -169,9 +172,8 @@ function where(context: Context): Kernel<'where'> {
 
 /** Kernels of the ops that map elements. */
 export function elementwiseKernels(context: Context): Pick<Kernels, ElementwiseName> {
-  const integers: Partial<Record<BinaryName, string>> = integerFormulas;
   return {
-    ...mapTable(binaryFormulas, (name, body) => binary(context, name, body, integers[name])),
+    ...mapTable(binaryFormulas, (name, body) => binary(context, name, body, integerFormulas[name])),
     ...mapTable(compareFormulas, (name, body) => binary(context, name, body)),
     not: unary(context, 'not', 'return 1 - x;'),
     ...mapTable(unaryFormulas, (name, body) => unary(context, name, body)),

@@ -8,15 +8,7 @@ import { assertExact } from '../memory';
 import { coordinates, divide, type KernelSource, sizeNames, times } from '../source';
 import { broadcast, launchMap } from './elementwise';
 
-type ShapeName =
-  | 'permute'
-  | 'slice'
-  | 'pad'
-  | 'concat'
-  | 'broadcastTo'
-  | 'flip'
-  | 'fill'
-  | 'iota';
+type ShapeName = 'permute' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'flip' | 'fill' | 'iota';
 
 const copy = { name: 'copy', operands: ['x'], body: 'return x;' } as const;
 

@@ -8,7 +8,8 @@ import { broadcast, sameDType, wantFloat } from '../shape-rules';
 import type { Tensor } from '../tensor';
 import { full } from './create';
 import { sumTo } from './linear';
-import { and, eq, ge, gt, type Operand, isNaNOf, le, lift, lt, ne, or, where } from './select';
+import { and, eq, ge, gt, type Operand, isNaNOf, le, lt, ne, or, pairwise, where } from './select';
+import { tidy } from '../scope';
 
 type Pair = readonly [Tensor | null, Tensor | null];
 
@@ -137,39 +138,39 @@ export function log(x: Tensor): Tensor {
 
 /** Sum, broadcast. @throws ShapeError when shapes do not broadcast, DTypeError when dtypes differ */
 export function add(a: Operand, b: Operand): Tensor {
-  return apply1(addOp, lift('add', a, b), {});
+  return pairwise(addOp, {}, a, b);
 }
 /** Difference, broadcast. @throws ShapeError, DTypeError */
 export function sub(a: Operand, b: Operand): Tensor {
-  return apply1(subOp, lift('sub', a, b), {});
+  return pairwise(subOp, {}, a, b);
 }
 /** Product, broadcast. @throws ShapeError, DTypeError */
 export function mul(a: Operand, b: Operand): Tensor {
-  return apply1(mulOp, lift('mul', a, b), {});
+  return pairwise(mulOp, {}, a, b);
 }
 /** Quotient, broadcast; integers truncate towards zero. @throws ShapeError, DTypeError */
 export function div(a: Operand, b: Operand): Tensor {
-  return apply1(divOp, lift('div', a, b), {});
+  return pairwise(divOp, {}, a, b);
 }
 /** The larger of each pair; NaN wins. @throws ShapeError, DTypeError */
 export function maximum(a: Operand, b: Operand): Tensor {
-  return apply1(maximumOp, lift('maximum', a, b), {});
+  return pairwise(maximumOp, {}, a, b);
 }
 /** The smaller of each pair; NaN wins. @throws ShapeError, DTypeError */
 export function minimum(a: Operand, b: Operand): Tensor {
-  return apply1(minimumOp, lift('minimum', a, b), {});
+  return pairwise(minimumOp, {}, a, b);
 }
 /** Power, by IEEE 754. @throws ShapeError, DTypeError for integers */
 export function pow(a: Operand, b: Operand): Tensor {
-  return apply1(powOp, lift('pow', a, b), {});
+  return pairwise(powOp, {}, a, b);
 }
 /** Angle of the point (b, a) in radians. @throws ShapeError, DTypeError */
 export function atan2(a: Operand, b: Operand): Tensor {
-  return apply1(atan2Op, lift('atan2', a, b), {});
+  return pairwise(atan2Op, {}, a, b);
 }
 /** Remainder with the sign of the divisor. @throws ShapeError, DTypeError */
 export function remainder(a: Operand, b: Operand): Tensor {
-  return apply1(remainderOp, lift('remainder', a, b), {});
+  return pairwise(remainderOp, {}, a, b);
 }
 
 /** Limits values to [min, max]; the gradient passes at the bounds. NaN stays NaN. @throws DTypeError */
@@ -177,9 +178,12 @@ export function clamp(
   x: Tensor,
   bounds: { readonly min?: number | null; readonly max?: number | null },
 ): Tensor {
-  const { min = null, max = null } = bounds;
-  let y = x;
-  if (min !== null) y = where(lt(y, min), full([], min, { dtype: x.dtype }), y);
-  if (max !== null) y = where(le(y, max), y, where(ne(y, y), y, full([], max, { dtype: x.dtype })));
-  return y;
+  return tidy(() => {
+    const { min = null, max = null } = bounds;
+    let y = x;
+    if (min !== null) y = where(lt(y, min), full([], min, { dtype: x.dtype }), y);
+    if (max !== null)
+      y = where(le(y, max), y, where(ne(y, y), y, full([], max, { dtype: x.dtype })));
+    return y;
+  });
 }

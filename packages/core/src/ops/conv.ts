@@ -14,6 +14,7 @@ import { reshape, squeeze, sum, unsqueeze } from './linear';
 import { matmul } from './matmul';
 import { max } from './reduce';
 import { pad, repeatInterleave } from './shape';
+import { tidy } from '../scope';
 
 type Pair = readonly [number, number];
 
@@ -136,26 +137,28 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
-  const groups = options.groups ?? 1;
-  wantRank('conv2d', 'the input', x, 4);
-  wantRank('conv2d', 'the weight', weight, 4);
-  const [b, cin, h, width] = x.shape as [number, number, number, number];
-  const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
-  if (!Number.isInteger(groups) || groups < 1 || cout % groups !== 0 || cg * groups !== cin) {
-    throw new ShapeError(
-      'conv2d',
-      `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels must be ${cg} × groups in, a multiple of groups out`,
-      [x.shape, weight.shape],
-    );
-  }
-  checkBias('conv2d', bias, cout);
-  const w = windowOf([kh, kw], options);
-  const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
-  const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
-  const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
-  const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
-  const y = reshape(matmul(filters, patches), [b, cout, oh, ow]);
-  return bias === null ? y : add(y, reshape(bias, [cout, 1, 1]));
+  return tidy(() => {
+    const groups = options.groups ?? 1;
+    wantRank('conv2d', 'the input', x, 4);
+    wantRank('conv2d', 'the weight', weight, 4);
+    const [b, cin, h, width] = x.shape as [number, number, number, number];
+    const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
+    if (!Number.isInteger(groups) || groups < 1 || cout % groups !== 0 || cg * groups !== cin) {
+      throw new ShapeError(
+        'conv2d',
+        `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels must be ${cg} × groups in, a multiple of groups out`,
+        [x.shape, weight.shape],
+      );
+    }
+    checkBias('conv2d', bias, cout);
+    const w = windowOf([kh, kw], options);
+    const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
+    const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
+    const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
+    const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
+    const y = reshape(matmul(filters, patches), [b, cout, oh, ow]);
+    return bias === null ? y : add(y, reshape(bias, [cout, 1, 1]));
+  });
 }
 
 /**
@@ -168,38 +171,40 @@ export function convTranspose2d(
   bias: Tensor | null = null,
   options: Conv2dOptions & { readonly outputPadding?: PairArg } = {},
 ): Tensor {
-  const groups = options.groups ?? 1;
-  wantRank('convTranspose2d', 'the input', x, 4);
-  wantRank('convTranspose2d', 'the weight', weight, 4);
-  const [b, cin, h, width] = x.shape as [number, number, number, number];
-  const [wcin, cg, kh, kw] = weight.shape as [number, number, number, number];
-  if (!Number.isInteger(groups) || groups < 1 || wcin !== cin || cin % groups !== 0) {
-    throw new ShapeError(
-      'convTranspose2d',
-      `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
-      [x.shape, weight.shape],
-    );
-  }
-  checkBias('convTranspose2d', bias, cg * groups);
-  const w = windowOf([kh, kw], options);
-  checkWindow('convTranspose2d', w);
-  const extra = pair(options.outputPadding ?? 0);
-  const size = ([h, width] as const).map(
-    (d, i) =>
-      (d - 1) * w.stride[i]! -
-      2 * w.padding[i]! +
-      w.dilation[i]! * (w.kernel[i]! - 1) +
-      extra[i]! +
-      1,
-  ) as [number, number];
-  const filters = reshape(weight, [groups, cin / groups, cg * kh * kw]);
-  const source = reshape(x, [b, groups, cin / groups, h * width]);
-  const patches = matmul(filters, source, { transA: true }); // [b, groups, cg kh kw, h w]
-  const y = apply1(foldOp, [reshape(patches, [b, groups * cg * kh * kw, h * width])], {
-    ...w,
-    size,
+  return tidy(() => {
+    const groups = options.groups ?? 1;
+    wantRank('convTranspose2d', 'the input', x, 4);
+    wantRank('convTranspose2d', 'the weight', weight, 4);
+    const [b, cin, h, width] = x.shape as [number, number, number, number];
+    const [wcin, cg, kh, kw] = weight.shape as [number, number, number, number];
+    if (!Number.isInteger(groups) || groups < 1 || wcin !== cin || cin % groups !== 0) {
+      throw new ShapeError(
+        'convTranspose2d',
+        `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
+        [x.shape, weight.shape],
+      );
+    }
+    checkBias('convTranspose2d', bias, cg * groups);
+    const w = windowOf([kh, kw], options);
+    checkWindow('convTranspose2d', w);
+    const extra = pair(options.outputPadding ?? 0);
+    const size = ([h, width] as const).map(
+      (d, i) =>
+        (d - 1) * w.stride[i]! -
+        2 * w.padding[i]! +
+        w.dilation[i]! * (w.kernel[i]! - 1) +
+        extra[i]! +
+        1,
+    ) as [number, number];
+    const filters = reshape(weight, [groups, cin / groups, cg * kh * kw]);
+    const source = reshape(x, [b, groups, cin / groups, h * width]);
+    const patches = matmul(filters, source, { transA: true }); // [b, groups, cg kh kw, h w]
+    const y = apply1(foldOp, [reshape(patches, [b, groups * cg * kh * kw, h * width])], {
+      ...w,
+      size,
+    });
+    return bias === null ? y : add(y, reshape(bias, [cg * groups, 1, 1]));
   });
-  return bias === null ? y : add(y, reshape(bias, [cg * groups, 1, 1]));
 }
 
 export interface Conv1dOptions {
@@ -225,9 +230,11 @@ export function conv1d(
   bias: Tensor | null = null,
   options: Conv1dOptions = {},
 ): Tensor {
-  wantRank('conv1d', 'the input', x, 3);
-  wantRank('conv1d', 'the weight', weight, 3);
-  return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, as2d(options)), 2);
+  return tidy(() => {
+    wantRank('conv1d', 'the input', x, 3);
+    wantRank('conv1d', 'the weight', weight, 3);
+    return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, as2d(options)), 2);
+  });
 }
 
 /** `x [b, cin, l]`, `weight [cin, cout/groups, k]` -> `[b, cout, ol]`. @throws ShapeError, ValueError */
@@ -237,13 +244,15 @@ export function convTranspose1d(
   bias: Tensor | null = null,
   options: Conv1dOptions & { readonly outputPadding?: number } = {},
 ): Tensor {
-  wantRank('convTranspose1d', 'the input', x, 3);
-  wantRank('convTranspose1d', 'the weight', weight, 3);
-  const y = convTranspose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
-    ...as2d(options),
-    outputPadding: [0, options.outputPadding ?? 0],
+  return tidy(() => {
+    wantRank('convTranspose1d', 'the input', x, 3);
+    wantRank('convTranspose1d', 'the weight', weight, 3);
+    const y = convTranspose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
+      ...as2d(options),
+      outputPadding: [0, options.outputPadding ?? 0],
+    });
+    return squeeze(y, 2);
   });
-  return squeeze(y, 2);
 }
 
 export interface PoolOptions {
@@ -260,24 +269,26 @@ function pool(
   fill: number,
   reduce: (patches: Tensor) => Tensor,
 ): Tensor {
-  wantRank(op, 'the input', x, 4);
-  const [kh, kw] = pair(kernel);
-  const [ph, pw] = pair(o.padding ?? 0);
-  const padded = pad(
-    x,
-    [
-      [0, 0],
-      [0, 0],
-      [ph, ph],
-      [pw, pw],
-    ],
-    fill,
-  );
-  const [b, c, h, w] = padded.shape as [number, number, number, number];
-  const window = windowOf([kh, kw], { stride: o.stride ?? kernel });
-  const columns = apply1(unfoldOp, [padded], window);
-  const [oh, ow] = [positions(h, 0, window), positions(w, 1, window)];
-  return reshape(reduce(reshape(columns, [b, c, kh * kw, oh * ow])), [b, c, oh, ow]);
+  return tidy(() => {
+    wantRank(op, 'the input', x, 4);
+    const [kh, kw] = pair(kernel);
+    const [ph, pw] = pair(o.padding ?? 0);
+    const padded = pad(
+      x,
+      [
+        [0, 0],
+        [0, 0],
+        [ph, ph],
+        [pw, pw],
+      ],
+      fill,
+    );
+    const [b, c, h, w] = padded.shape as [number, number, number, number];
+    const window = windowOf([kh, kw], { stride: o.stride ?? kernel });
+    const columns = apply1(unfoldOp, [padded], window);
+    const [oh, ow] = [positions(h, 0, window), positions(w, 1, window)];
+    return reshape(reduce(reshape(columns, [b, c, kh * kw, oh * ow])), [b, c, oh, ow]);
+  });
 }
 
 /** Largest value under each window of `[b, c, h, w]`. @throws ShapeError, ValueError */
@@ -293,6 +304,8 @@ export function avgPool2d(x: Tensor, kernel: PairArg, options: PoolOptions = {})
 
 /** Each pixel of `[b, c, h, w]` repeated `scale` times along both axes. @throws ShapeError */
 export function upsampleNearest2d(x: Tensor, scale: number): Tensor {
-  wantRank('upsampleNearest2d', 'the input', x, 4);
-  return repeatInterleave(repeatInterleave(x, scale, 2), scale, 3);
+  return tidy(() => {
+    wantRank('upsampleNearest2d', 'the input', x, 4);
+    return repeatInterleave(repeatInterleave(x, scale, 2), scale, 3);
+  });
 }

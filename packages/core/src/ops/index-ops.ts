@@ -17,6 +17,7 @@ import { add } from './arithmetic';
 import { cast, permute, unsqueeze } from './linear';
 import { eq } from './select';
 import { pad } from './shape';
+import { tidy } from '../scope';
 
 export const gatherOp: Op<'gather'> = {
   name: 'gather',
@@ -175,12 +176,14 @@ export function embeddingGrad(ids: Tensor, dy: Tensor, rows: number): Tensor {
 
 /** Slices of `x` along an axis, at 1-D indices (negative ones are out of range). @throws ShapeError, ValueError */
 export function indexSelect(x: Tensor, index: Tensor, axis: number): Tensor {
-  wantRank('indexSelect', 'the index', index, 1);
-  const a = normalizeAxis('indexSelect', axis, x.shape);
-  if (a === 0) return embedding(x, index);
-  const order = [a, ...x.shape.flatMap((_, i) => (i === a ? [] : [i]))];
-  const back = order.map((_, i) => order.indexOf(i));
-  return permute(embedding(permute(x, order), index), back);
+  return tidy(() => {
+    wantRank('indexSelect', 'the index', index, 1);
+    const a = normalizeAxis('indexSelect', axis, x.shape);
+    if (a === 0) return embedding(x, index);
+    const order = [a, ...x.shape.flatMap((_, i) => (i === a ? [] : [i]))];
+    const back = order.map((_, i) => order.indexOf(i));
+    return permute(embedding(permute(x, order), index), back);
+  });
 }
 
 /**
@@ -195,12 +198,14 @@ export function updateSlice(
   axis: number,
   options: { readonly donate?: boolean } = {},
 ): Tensor {
-  const a = normalizeAxis('updateSlice', axis, x.shape);
-  if (typeof start === 'number') {
-    wantInteger('updateSlice', 'start', start, 0, x.shape[a]! - (update.shape[a] ?? 0));
-  }
-  const at = typeof start === 'number' ? full([], start, { dtype: 'i32' }) : start;
-  return apply(updateSliceOp, [x, update, at], { axis: a }, options.donate ?? false)[0]!;
+  return tidy(() => {
+    const a = normalizeAxis('updateSlice', axis, x.shape);
+    if (typeof start === 'number') {
+      wantInteger('updateSlice', 'start', start, 0, x.shape[a]! - (update.shape[a] ?? 0));
+    }
+    const at = typeof start === 'number' ? full([], start, { dtype: 'i32' }) : start;
+    return apply(updateSliceOp, [x, update, at], { axis: a }, options.donate ?? false)[0]!;
+  });
 }
 
 /** 1 at each id, 0 elsewhere: `[...ids, classes]`. @throws DTypeError, ValueError where ids can be read and are out of range */
@@ -209,13 +214,15 @@ export function oneHot(
   classes: number,
   options: { readonly dtype?: 'f32' | 'f64' | 'i32' } = {},
 ): Tensor {
-  wantDType('oneHot', 'ids', ids, 'i32');
-  wantInteger('oneHot', 'classes', classes, 1, 2 ** 31 - 1);
-  const values = ids.storage.trace === null && ids.backend.syncRead ? ids.dataSync() : [];
-  for (const id of values) {
-    if (id < 0 || id >= classes) {
-      throw new ValueError('oneHot', `id ${id} is out of range for ${classes} classes`);
+  return tidy(() => {
+    wantDType('oneHot', 'ids', ids, 'i32');
+    wantInteger('oneHot', 'classes', classes, 1, 2 ** 31 - 1);
+    const values = ids.storage.trace === null && ids.backend.syncRead ? ids.dataSync() : [];
+    for (const id of values) {
+      if (id < 0 || id >= classes) {
+        throw new ValueError('oneHot', `id ${id} is out of range for ${classes} classes`);
+      }
     }
-  }
-  return cast(eq(unsqueeze(ids, ids.rank), iota(classes)), options.dtype ?? 'f32');
+    return cast(eq(unsqueeze(ids, ids.rank), iota(classes)), options.dtype ?? 'f32');
+  });
 }

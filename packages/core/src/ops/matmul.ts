@@ -9,6 +9,7 @@ import { add, mul } from './arithmetic';
 import { eq, ge, le, where } from './select';
 import { iota } from './create';
 import { broadcastTo, cast, permute, reshape, sum, sumTo, unsqueeze } from './linear';
+import { tidy } from '../scope';
 
 export interface MatmulOptions {
   /** a is stored as [..., k, m]. */
@@ -59,47 +60,51 @@ export const matmulOp: Op<'matmul'> = {
  * @throws ShapeError when sizes do not fit, DTypeError when dtypes differ
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transA = false, transB = false } = options;
-  if (a.rank === 0 || b.rank === 0) {
-    throw new ShapeError(
-      'matmul',
-      `${showAval(a)} @ ${showAval(b)}: scalars have no inner axis: use mul`,
-      [a.shape, b.shape],
-    );
-  }
-  if (a.rank === 1) {
-    const row = matmul(reshape(a, [1, a.size]), b, { transB: transB && b.rank > 1 });
-    if (b.rank === 1) return reshape(row, []);
-    return reshape(row, [...row.shape.slice(0, -2), row.shape.at(-1)!]);
-  }
-  if (b.rank === 1) {
-    const column = matmul(a, reshape(b, [b.size, 1]), { transA });
-    return reshape(column, column.shape.slice(0, -1));
-  }
-  // one large product instead of a batch of small ones with a shared right side
-  if (a.rank > 2 && b.rank === 2 && !transA) {
-    const rows = a.size === 0 ? sizeOf(a.shape.slice(0, -1)) : a.size / a.shape.at(-1)!;
-    const flat = reshape(a, [rows, a.shape.at(-1)!]);
-    const product = apply1(matmulOp, [flat, b], { transA, transB });
-    return reshape(product, [...a.shape.slice(0, -1), product.shape[1]!]);
-  }
-  return apply1(matmulOp, [a, b], { transA, transB });
+  return tidy(() => {
+    const { transA = false, transB = false } = options;
+    if (a.rank === 0 || b.rank === 0) {
+      throw new ShapeError(
+        'matmul',
+        `${showAval(a)} @ ${showAval(b)}: scalars have no inner axis: use mul`,
+        [a.shape, b.shape],
+      );
+    }
+    if (a.rank === 1) {
+      const row = matmul(reshape(a, [1, a.size]), b, { transB: transB && b.rank > 1 });
+      if (b.rank === 1) return reshape(row, []);
+      return reshape(row, [...row.shape.slice(0, -2), row.shape.at(-1)!]);
+    }
+    if (b.rank === 1) {
+      const column = matmul(a, reshape(b, [b.size, 1]), { transA });
+      return reshape(column, column.shape.slice(0, -1));
+    }
+    // one large product instead of a batch of small ones with a shared right side
+    if (a.rank > 2 && b.rank === 2 && !transA) {
+      const rows = a.size === 0 ? sizeOf(a.shape.slice(0, -1)) : a.size / a.shape.at(-1)!;
+      const flat = reshape(a, [rows, a.shape.at(-1)!]);
+      const product = apply1(matmulOp, [flat, b], { transA, transB });
+      return reshape(product, [...a.shape.slice(0, -1), product.shape[1]!]);
+    }
+    return apply1(matmulOp, [a, b], { transA, transB });
+  });
 }
 
 /** `x [..., in] @ weightᵀ [out, in] + bias [out]`. @throws ShapeError, DTypeError */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  if (
-    weight.rank !== 2 ||
-    (bias !== null && (bias.rank !== 1 || bias.shape[0] !== weight.shape[0]))
-  ) {
-    throw new ShapeError(
-      'linear',
-      `weight ${showAval(weight)} and bias ${bias ? showAval(bias) : 'none'}: they are [out, in] and [out]`,
-      [weight.shape],
-    );
-  }
-  const y = matmul(x, weight, { transB: true });
-  return bias === null ? y : add(y, bias);
+  return tidy(() => {
+    if (
+      weight.rank !== 2 ||
+      (bias !== null && (bias.rank !== 1 || bias.shape[0] !== weight.shape[0]))
+    ) {
+      throw new ShapeError(
+        'linear',
+        `weight ${showAval(weight)} and bias ${bias ? showAval(bias) : 'none'}: they are [out, in] and [out]`,
+        [weight.shape],
+      );
+    }
+    const y = matmul(x, weight, { transB: true });
+    return bias === null ? y : add(y, bias);
+  });
 }
 
 /** An Einstein sum with one letter for each axis: ellipses are spelled out. */
@@ -230,23 +235,25 @@ function contract(
  * @throws ShapeError for a malformed equation or sizes that differ
  */
 export function einsum(equation: string, ...xs: readonly Tensor[]): Tensor {
-  const { operands, output } = parseEinsum(equation, xs);
-  const terms = operands.map(([x, letters]) => diagonals(x, letters));
-  let [result, letters] = terms[0]!;
-  for (let i = 1; i < terms.length; i++) {
-    const later = terms.slice(i + 1).map(([, l]) => l);
-    const keep = new Set([...output, ...later.join('')]);
-    [result, letters] = contract([result, letters], terms[i]!, keep);
-  }
-  const drop = [...letters].flatMap((c, i) => (output.includes(c) ? [] : [i]));
-  if (drop.length > 0) {
-    result = sum(result, drop);
-    letters = [...letters].filter((c) => output.includes(c)).join('');
-  }
-  return permute(
-    result,
-    [...output].map((c) => letters.indexOf(c)),
-  );
+  return tidy(() => {
+    const { operands, output } = parseEinsum(equation, xs);
+    const terms = operands.map(([x, letters]) => diagonals(x, letters));
+    let [result, letters] = terms[0]!;
+    for (let i = 1; i < terms.length; i++) {
+      const later = terms.slice(i + 1).map(([, l]) => l);
+      const keep = new Set([...output, ...later.join('')]);
+      [result, letters] = contract([result, letters], terms[i]!, keep);
+    }
+    const drop = [...letters].flatMap((c, i) => (output.includes(c) ? [] : [i]));
+    if (drop.length > 0) {
+      result = sum(result, drop);
+      letters = [...letters].filter((c) => output.includes(c)).join('');
+    }
+    return permute(
+      result,
+      [...output].map((c) => letters.indexOf(c)),
+    );
+  });
 }
 
 /** Zeros above the `diagonal`-th diagonal of the last two axes. @throws ShapeError for fewer than 2 axes */
@@ -260,10 +267,12 @@ export function triu(x: Tensor, diagonal = 0): Tensor {
 }
 
 function triangle(x: Tensor, diagonal: number, lower: boolean): Tensor {
-  if (x.rank < 2) throw new ShapeError('triangle', `${showAval(x)} has no matrices`, [x.shape]);
-  const [rows, columns] = [x.shape.at(-2)!, x.shape.at(-1)!];
-  const i = add(unsqueeze(iota(rows), 1), diagonal);
-  const j = iota(columns);
-  const inside = lower ? le(j, i) : ge(j, i);
-  return where(broadcastTo(inside, x.shape), x, 0);
+  return tidy(() => {
+    if (x.rank < 2) throw new ShapeError('triangle', `${showAval(x)} has no matrices`, [x.shape]);
+    const [rows, columns] = [x.shape.at(-2)!, x.shape.at(-1)!];
+    const i = add(unsqueeze(iota(rows), 1), diagonal);
+    const j = iota(columns);
+    const inside = lower ? le(j, i) : ge(j, i);
+    return where(broadcastTo(inside, x.shape), x, 0);
+  });
 }

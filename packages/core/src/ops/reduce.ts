@@ -25,6 +25,7 @@ import {
 import { and, eq, gt, isInfOf, isNaNOf, le, or, where } from './select';
 import { narrow } from './shape';
 import { exp, sqrt } from './unary';
+import { tidy } from '../scope';
 
 type AxesArg = number | readonly number[] | null;
 
@@ -159,10 +160,12 @@ export function prod(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {
 
 /** Arithmetic mean over axes (all by default); NaN of nothing. @throws DTypeError for integers */
 export function mean(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {}): Tensor {
-  wantFloat('mean', x);
-  const list = normalizeAxes('mean', axes, x.shape);
-  const n = list.reduce((k, a) => k * x.shape[a]!, 1);
-  return div(sum(x, list, options), n);
+  return tidy(() => {
+    wantFloat('mean', x);
+    const list = normalizeAxes('mean', axes, x.shape);
+    const n = list.reduce((k, a) => k * x.shape[a]!, 1);
+    return div(sum(x, list, options), n);
+  });
 }
 
 /** Variance over axes, divided by n - correction (1). @throws DTypeError for integers */
@@ -171,11 +174,16 @@ export function variance(
   axes: AxesArg = null,
   options: ReduceOptions & { readonly correction?: number } = {},
 ): Tensor {
-  wantFloat('variance', x);
-  const list = normalizeAxes('variance', axes, x.shape);
-  const n = list.reduce((k, a) => k * x.shape[a]!, 1);
-  const centred = sub(x, mean(x, list, { keepDims: true }));
-  return div(sum(mul(centred, centred), list, options), Math.max(0, n - (options.correction ?? 1)));
+  return tidy(() => {
+    wantFloat('variance', x);
+    const list = normalizeAxes('variance', axes, x.shape);
+    const n = list.reduce((k, a) => k * x.shape[a]!, 1);
+    const centred = sub(x, mean(x, list, { keepDims: true }));
+    return div(
+      sum(mul(centred, centred), list, options),
+      Math.max(0, n - (options.correction ?? 1)),
+    );
+  });
 }
 
 /** Standard deviation over axes. @throws DTypeError for integers */
@@ -184,27 +192,35 @@ export function std(
   axes: AxesArg = null,
   options: ReduceOptions & { readonly correction?: number } = {},
 ): Tensor {
-  return sqrt(variance(x, axes, options));
+  return tidy(() => {
+    return sqrt(variance(x, axes, options));
+  });
 }
 
 /** log sum exp over axes, without overflow; -inf of nothing but -inf. @throws DTypeError for integers */
 export function logSumExp(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {}): Tensor {
-  wantFloat('logSumExp', x);
-  const list = normalizeAxes('logSumExp', axes, x.shape);
-  const top = max(stopGradient(x), list, { keepDims: true });
-  const shift = where(isInfOf(top), 0, top);
-  const summed = add(log(sum(exp(sub(x, shift)), list, { keepDims: true })), shift);
-  return options.keepDims ? summed : squeeze(summed, list);
+  return tidy(() => {
+    wantFloat('logSumExp', x);
+    const list = normalizeAxes('logSumExp', axes, x.shape);
+    const top = max(stopGradient(x), list, { keepDims: true });
+    const shift = where(isInfOf(top), 0, top);
+    const summed = add(log(sum(exp(sub(x, shift)), list, { keepDims: true })), shift);
+    return options.keepDims ? summed : squeeze(summed, list);
+  });
 }
 
 /** True where any element along the axes is. */
 export function any(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {}): Tensor {
-  return gt(sum(cast(x, 'i32'), axes, options), 0);
+  return tidy(() => {
+    return gt(sum(cast(x, 'i32'), axes, options), 0);
+  });
 }
 
 /** True where all elements along the axes are. */
 export function all(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {}): Tensor {
-  return eq(sum(cast(eq(cast(x, 'i32'), 0), 'i32'), axes, options), 0);
+  return tidy(() => {
+    return eq(sum(cast(eq(cast(x, 'i32'), 0), 'i32'), axes, options), 0);
+  });
 }
 
 /** Index of the largest element: i32, first of a tie; over all elements when axis is null. @throws ShapeError for no elements */
@@ -223,14 +239,16 @@ function argExtreme(
   axis: number | null,
   options: ReduceOptions,
 ): Tensor {
-  const source = axis === null ? reshape(x, [x.size]) : x;
-  const attrs = { axis: axis === null ? 0 : normalizeAxis(op.name, axis, x.shape) };
-  const y = op.name === 'argmax' ? apply1(op, [source], attrs) : apply1(op, [source], attrs);
-  if (!options.keepDims) return y;
-  return reshape(
-    y,
-    axis === null ? x.shape.map(() => 1) : reducedShape(x.shape, [attrs.axis], true),
-  );
+  return tidy(() => {
+    const source = axis === null ? reshape(x, [x.size]) : x;
+    const attrs = { axis: axis === null ? 0 : normalizeAxis(op.name, axis, x.shape) };
+    const y = op.name === 'argmax' ? apply1(op, [source], attrs) : apply1(op, [source], attrs);
+    if (!options.keepDims) return y;
+    return reshape(
+      y,
+      axis === null ? x.shape.map(() => 1) : reducedShape(x.shape, [attrs.axis], true),
+    );
+  });
 }
 
 /** Indices that sort an axis, i32; stable, NaN counts as largest. @throws ShapeError */
@@ -251,8 +269,10 @@ export function sort(
   axis = -1,
   options: { readonly descending?: boolean } = {},
 ): readonly [values: Tensor, indices: Tensor] {
-  const order = argsort(x, axis, options);
-  return [gather(x, order, axis), order];
+  return tidy(() => {
+    const order = argsort(x, axis, options);
+    return [gather(x, order, axis), order];
+  });
 }
 
 /** The k largest (or smallest) values along an axis in order, and their indices. @throws ShapeError, ValueError */
@@ -261,10 +281,12 @@ export function topK(
   k: number,
   options: { readonly axis?: number; readonly largest?: boolean } = {},
 ): readonly [values: Tensor, indices: Tensor] {
-  const axis = normalizeAxis('topK', options.axis ?? -1, x.shape);
-  wantInteger('topK', 'k', k, 0, x.shape[axis]!);
-  const order = narrow(argsort(x, axis, { descending: options.largest ?? true }), axis, 0, k);
-  return [gather(x, order, axis), order];
+  return tidy(() => {
+    const axis = normalizeAxis('topK', options.axis ?? -1, x.shape);
+    wantInteger('topK', 'k', k, 0, x.shape[axis]!);
+    const order = narrow(argsort(x, axis, { descending: options.largest ?? true }), axis, 0, k);
+    return [gather(x, order, axis), order];
+  });
 }
 
 /** Running sum along an axis. @throws ShapeError, DTypeError for bools */
@@ -281,17 +303,21 @@ export function cumsum(
 
 /** Running product along an axis, exact gradients at zeros: O(n²) in that axis. @throws ShapeError */
 export function cumprod(x: Tensor, axis: number): Tensor {
-  const a = normalizeAxis('cumprod', axis, x.shape);
-  const last = transpose(x, a, -1); // [..., n]
-  const n = last.shape.at(-1)!;
-  const reached = le(iota(n), unsqueeze(iota(n), 1)); // [n, n]: j <= i
-  const rows = broadcastTo(unsqueeze(last, -2), [...last.shape, n]);
-  return transpose(prod(where(reached, rows, 1), -1), a, -1);
+  return tidy(() => {
+    const a = normalizeAxis('cumprod', axis, x.shape);
+    const last = transpose(x, a, -1); // [..., n]
+    const n = last.shape.at(-1)!;
+    const reached = le(iota(n), unsqueeze(iota(n), 1)); // [n, n]: j <= i
+    const rows = broadcastTo(unsqueeze(last, -2), [...last.shape, n]);
+    return transpose(prod(where(reached, rows, 1), -1), a, -1);
+  });
 }
 
 /** Euclidean norm over axes; gradient 0 at the zero vector. */
 export function norm(x: Tensor, axes: AxesArg = null, options: ReduceOptions = {}): Tensor {
-  const squares = sum(mul(x, x), axes, options);
-  const zero = eq(squares, 0);
-  return where(zero, 0, sqrt(where(zero, 1, squares)));
+  return tidy(() => {
+    const squares = sum(mul(x, x), axes, options);
+    const zero = eq(squares, 0);
+    return where(zero, 0, sqrt(where(zero, 1, squares)));
+  });
 }

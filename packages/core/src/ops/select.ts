@@ -1,6 +1,6 @@
 /** Comparisons, logic and choice. */
 import { apply1 } from '../apply';
-import type { CompareAttrs, LogicAttrs, TestAttrs } from '../attrs';
+import type { BinaryAttrs, CompareAttrs, LogicAttrs, OpAttrs, TestAttrs } from '../attrs';
 import { type FloatDType, showAval } from '../dtype';
 import { DTypeError } from '../errors';
 import type { Op } from '../op';
@@ -20,6 +20,22 @@ export function lift(op: string, a: Operand, b: Operand): readonly [Tensor, Tens
     return [full([], a, { dtype: b.dtype }), b];
   }
   return typeof b === 'number' ? [a, full([], b, { dtype: a.dtype })] : [a, b];
+}
+
+/** Runs an op of two operands; a scalar made of a number does not outlive it. */
+export function pairwise<N extends keyof BinaryAttrs | keyof CompareAttrs>(
+  op: Op<N>,
+  attrs: OpAttrs[N],
+  a: Operand,
+  b: Operand,
+): Tensor {
+  const [x, y] = lift(op.name, a, b);
+  try {
+    return apply1(op, [x, y], attrs);
+  } finally {
+    if (x !== a) x.dispose();
+    if (y !== b) y.dispose();
+  }
 }
 
 function compareOp<N extends keyof CompareAttrs>(name: N): Op<N> {
@@ -88,23 +104,23 @@ export const whereOp: Op<'where'> = {
 
 /** Elementwise `a === b`, as bool. */
 export function eq(a: Operand, b: Operand): Tensor {
-  return apply1(eqOp, lift('eq', a, b), {});
+  return pairwise(eqOp, {}, a, b);
 }
 /** Elementwise `a !== b`; true where either is NaN. */
 export function ne(a: Operand, b: Operand): Tensor {
-  return apply1(neOp, lift('ne', a, b), {});
+  return pairwise(neOp, {}, a, b);
 }
 export function lt(a: Operand, b: Operand): Tensor {
-  return apply1(ltOp, lift('lt', a, b), {});
+  return pairwise(ltOp, {}, a, b);
 }
 export function le(a: Operand, b: Operand): Tensor {
-  return apply1(leOp, lift('le', a, b), {});
+  return pairwise(leOp, {}, a, b);
 }
 export function gt(a: Operand, b: Operand): Tensor {
-  return apply1(gtOp, lift('gt', a, b), {});
+  return pairwise(gtOp, {}, a, b);
 }
 export function ge(a: Operand, b: Operand): Tensor {
-  return apply1(geOp, lift('ge', a, b), {});
+  return pairwise(geOp, {}, a, b);
 }
 /** Logical and of bools, broadcast. */
 export function and(a: Tensor, b: Tensor): Tensor {
@@ -132,5 +148,10 @@ export function isFiniteOf(x: Tensor): Tensor {
 /** `a` where the condition holds, `b` elsewhere; all three broadcast. @throws ShapeError, DTypeError */
 export function where(cond: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] = lift('where', a, b);
-  return apply1(whereOp, [cond, x, y], {});
+  try {
+    return apply1(whereOp, [cond, x, y], {});
+  } finally {
+    if (x !== a) x.dispose();
+    if (y !== b) y.dispose();
+  }
 }

@@ -11,6 +11,7 @@ import { vjpOf } from '../vjp-of';
 import { broadcastTo, reshape, sum, sumTo, transpose, unsqueeze } from './linear';
 import { concat, flip, narrow, pad } from './shape';
 import { exp } from './unary';
+import { tidy } from '../scope';
 
 export const fftOp: Op<'fft'> = {
   name: 'fft',
@@ -110,9 +111,11 @@ export function fft(
 
 /** Transform of real values: the first `floor(n/2) + 1` frequencies. @throws ShapeError */
 export function rfft(x: Tensor): readonly [re: Tensor, im: Tensor] {
-  const half = Math.floor(x.shape.at(-1)! / 2) + 1;
-  const [re, im] = fft(x, full(x.shape, 0, { dtype: x.dtype }));
-  return [narrow(re, -1, 0, half), narrow(im, -1, 0, half)];
+  return tidy(() => {
+    const half = Math.floor(x.shape.at(-1)! / 2) + 1;
+    const [re, im] = fft(x, full(x.shape, 0, { dtype: x.dtype }));
+    return [narrow(re, -1, 0, half), narrow(im, -1, 0, half)];
+  });
 }
 
 /**
@@ -121,22 +124,24 @@ export function rfft(x: Tensor): readonly [re: Tensor, im: Tensor] {
  * @throws ShapeError
  */
 export function irfft(re: Tensor, im: Tensor, n: number): Tensor {
-  const half = Math.floor(n / 2) + 1;
-  if (re.shape.at(-1) !== half) {
-    throw new ShapeError(
-      'irfft',
-      `${showAval(re)} is not the half spectrum of ${n} values: that has ${half}`,
-      [re.shape],
-    );
-  }
-  const mirrored = n - half;
-  const edge = narrow(im, -1, 0, 1);
-  const zero = mul(edge, 0);
-  const inner = narrow(im, -1, 1, mirrored);
-  const nyquist = half - 1 - mirrored > 0 ? [zero] : [];
-  const fullRe = concat([re, flip(narrow(re, -1, 1, mirrored), -1)], -1);
-  const fullIm = concat([zero, inner, ...nyquist, neg(flip(inner, -1))], -1);
-  return fft(fullRe, fullIm, { inverse: true })[0];
+  return tidy(() => {
+    const half = Math.floor(n / 2) + 1;
+    if (re.shape.at(-1) !== half) {
+      throw new ShapeError(
+        'irfft',
+        `${showAval(re)} is not the half spectrum of ${n} values: that has ${half}`,
+        [re.shape],
+      );
+    }
+    const mirrored = n - half;
+    const edge = narrow(im, -1, 0, 1);
+    const zero = mul(edge, 0);
+    const inner = narrow(im, -1, 1, mirrored);
+    const nyquist = half - 1 - mirrored > 0 ? [zero] : [];
+    const fullRe = concat([re, flip(narrow(re, -1, 1, mirrored), -1)], -1);
+    const fullIm = concat([zero, inner, ...nyquist, neg(flip(inner, -1))], -1);
+    return fft(fullRe, fullIm, { inverse: true })[0];
+  });
 }
 
 /** Causal convolution `y_t = Σ_{s≤t} k_s u_{t-s}` along the last axis, by FFT (Hyena, §3). @throws ShapeError */

@@ -3,9 +3,10 @@ import { apply1 } from '../apply';
 import { type Shape, showAval, sizeOf } from '../dtype';
 import { ShapeError, ValueError } from '../errors';
 import type { Op } from '../op';
-import { normalizeAxes, normalizeAxis, sameDType } from '../shape-rules';
+import { normalizeAxes, normalizeAxis, sameDType, wantInteger } from '../shape-rules';
 import type { Tensor } from '../tensor';
 import { broadcastTo, reshape, squeeze, unsqueeze } from './linear';
+import { tidy } from '../scope';
 
 export const sliceOp: Op<'slice'> = {
   name: 'slice',
@@ -174,16 +175,18 @@ export function narrow(x: Tensor, axis: number, start: number, size: number, ste
 
 /** One index of an axis, which goes away; negative counts from the end. @throws ShapeError */
 export function select(x: Tensor, axis: number, index: number): Tensor {
-  const a = normalizeAxis('select', axis, x.shape);
-  const d = x.shape[a]!;
-  if (!Number.isInteger(index) || index < -d || index >= d) {
-    throw new ShapeError(
-      'select',
-      `index ${index} is out of range for axis ${a} of ${showAval(x)}`,
-      [x.shape],
-    );
-  }
-  return squeeze(narrow(x, a, index < 0 ? index + d : index, 1), a);
+  return tidy(() => {
+    const a = normalizeAxis('select', axis, x.shape);
+    const d = x.shape[a]!;
+    if (!Number.isInteger(index) || index < -d || index >= d) {
+      throw new ShapeError(
+        'select',
+        `index ${index} is out of range for axis ${a} of ${showAval(x)}`,
+        [x.shape],
+      );
+    }
+    return squeeze(narrow(x, a, index < 0 ? index + d : index, 1), a);
+  });
 }
 
 /** Adds `[before, after]` elements of `value` to each axis. @throws ShapeError for negative pads */
@@ -205,26 +208,29 @@ export function concat(xs: readonly Tensor[], axis = 0): Tensor {
 
 /** Joins tensors of one shape along a new axis. @throws ShapeError, DTypeError */
 export function stack(xs: readonly Tensor[], axis = 0): Tensor {
-  if (xs.length === 0) throw new ShapeError('stack', 'no tensors: give at least one');
-  for (const x of xs) {
-    if (x.rank !== xs[0]!.rank || x.shape.some((d, i) => d !== xs[0]!.shape[i])) {
-      throw new ShapeError(
-        'stack',
-        `shapes differ: ${xs.map(showAval).join(', ')}`,
-        xs.map((t) => t.shape),
-      );
+  return tidy(() => {
+    if (xs.length === 0) throw new ShapeError('stack', 'no tensors: give at least one');
+    for (const x of xs) {
+      if (x.rank !== xs[0]!.rank || x.shape.some((d, i) => d !== xs[0]!.shape[i])) {
+        throw new ShapeError(
+          'stack',
+          `shapes differ: ${xs.map(showAval).join(', ')}`,
+          xs.map((t) => t.shape),
+        );
+      }
     }
-  }
-  return concat(
-    xs.map((x) => unsqueeze(x, axis)),
-    axis,
-  );
+    return concat(
+      xs.map((x) => unsqueeze(x, axis)),
+      axis,
+    );
+  });
 }
 
-/** Pieces of the given sizes along an axis; a number gives equal pieces, the last one smaller. @throws ShapeError when sizes do not add up */
+/** Pieces of the given sizes along an axis; a number gives equal pieces, the last one smaller. @throws ShapeError when sizes do not add up, ValueError for a size below 1 */
 export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
   const a = normalizeAxis('split', axis, x.shape);
   const d = x.shape[a]!;
+  if (typeof sizes === 'number') wantInteger('split', 'the size', sizes, 1, 2 ** 31 - 1);
   const list =
     typeof sizes === 'number'
       ? Array.from({ length: Math.ceil(d / sizes) }, (_, i) => Math.min(sizes, d - i * sizes))
@@ -251,39 +257,45 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
 
 /** Shifts an axis round by `shift`. @throws ShapeError */
 export function roll(x: Tensor, shift: number, axis: number): Tensor {
-  const a = normalizeAxis('roll', axis, x.shape);
-  const d = x.shape[a]!;
-  if (!Number.isInteger(shift)) throw new ValueError('roll', `shift ${shift} is not an integer`);
-  const by = d === 0 ? 0 : ((shift % d) + d) % d;
-  if (by === 0) return x;
-  return concat([narrow(x, a, d - by, by), narrow(x, a, 0, d - by)], a);
+  return tidy(() => {
+    const a = normalizeAxis('roll', axis, x.shape);
+    const d = x.shape[a]!;
+    if (!Number.isInteger(shift)) throw new ValueError('roll', `shift ${shift} is not an integer`);
+    const by = d === 0 ? 0 : ((shift % d) + d) % d;
+    if (by === 0) return x;
+    return concat([narrow(x, a, d - by, by), narrow(x, a, 0, d - by)], a);
+  });
 }
 
 /** Repeats the whole tensor `repeats[i]` times along axis i; missing leading axes are added. @throws ShapeError */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
-  const rank = Math.max(x.rank, repeats.length);
-  const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
-  const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
-  const wide = broadcastTo(
-    reshape(
-      x,
-      shape.flatMap((d) => [1, d]),
-    ),
-    shape.flatMap((d, i) => [times[i]!, d]),
-  );
-  return reshape(
-    wide,
-    shape.map((d, i) => d * times[i]!),
-  );
+  return tidy(() => {
+    const rank = Math.max(x.rank, repeats.length);
+    const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
+    const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
+    const wide = broadcastTo(
+      reshape(
+        x,
+        shape.flatMap((d) => [1, d]),
+      ),
+      shape.flatMap((d, i) => [times[i]!, d]),
+    );
+    return reshape(
+      wide,
+      shape.map((d, i) => d * times[i]!),
+    );
+  });
 }
 
 /** Repeats each element of an axis `repeats` times. @throws ShapeError */
 export function repeatInterleave(x: Tensor, repeats: number, axis: number): Tensor {
-  const a = normalizeAxis('repeatInterleave', axis, x.shape);
-  const wide = unsqueeze(x, a + 1);
-  const shape = wide.shape.map((d, i) => (i === a + 1 ? repeats : d));
-  return reshape(
-    broadcastTo(wide, shape),
-    x.shape.map((d, i) => (i === a ? d * repeats : d)),
-  );
+  return tidy(() => {
+    const a = normalizeAxis('repeatInterleave', axis, x.shape);
+    const wide = unsqueeze(x, a + 1);
+    const shape = wide.shape.map((d, i) => (i === a + 1 ? repeats : d));
+    return reshape(
+      broadcastTo(wide, shape),
+      x.shape.map((d, i) => (i === a ? d * repeats : d)),
+    );
+  });
 }

@@ -8,6 +8,7 @@ import { wantFloat } from '../shape-rules';
 import type { Tensor } from '../tensor';
 import { add, div, mul, neg, sub } from './arithmetic';
 import { gt, where } from './select';
+import { tidy } from '../scope';
 
 function unaryOp<N extends Exclude<keyof UnaryAttrs, 'neg' | 'floor' | 'log'>>(
   name: N,
@@ -141,15 +142,21 @@ export function relu(x: Tensor): Tensor {
 }
 /** log sigmoid(x). */
 export function logSigmoid(x: Tensor): Tensor {
-  return neg(softplus(neg(x)));
+  return tidy(() => {
+    return neg(softplus(neg(x)));
+  });
 }
 /** x above 0, slope · x below. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
-  return where(gt(x, 0), x, mul(x, slope));
+  return tidy(() => {
+    return where(gt(x, 0), x, mul(x, slope));
+  });
 }
 /** x above 0, alpha (exp(x) - 1) below. */
 export function elu(x: Tensor, alpha = 1): Tensor {
-  const positive = gt(x, 0);
-  // exp only of what is used: no overflow, no NaN gradient on the other branch
-  return where(positive, x, mul(expm1(where(positive, 0, x)), alpha));
+  return tidy(() => {
+    const positive = gt(x, 0);
+    // exp only of what is used: no overflow, no NaN gradient on the other branch
+    return where(positive, x, mul(expm1(where(positive, 0, x)), alpha));
+  });
 }

@@ -15,6 +15,7 @@ import { max } from '../reduce';
 import { and, eq, isInfOf, le, lt, where } from '../select';
 import { exp } from '../unary';
 import { byDecomposition, fastOrDecomposed } from './rules';
+import { tidy } from '../../scope';
 
 /** Inputs by name: q, k, v, then the optional ones that `has` lists. */
 interface Inputs<T> {
@@ -248,19 +249,21 @@ export interface AttentionOptions {
  * @throws ShapeError, DTypeError, ValueError
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const { mask, bias, segments, lengths } = options;
-  const extras = [mask, bias, segments, lengths].filter((x) => x !== undefined);
-  const attrs: AttentionAttrs = {
-    causal: options.causal ?? false,
-    window: options.window ?? 0,
-    scale: options.scale ?? 1 / Math.sqrt(q.shape[3] ?? 1),
-    qOffset: lengths ? 0 : (options.qOffset ?? (k.shape[1] ?? 0) - (q.shape[1] ?? 0)),
-    has: {
-      mask: mask !== undefined,
-      bias: bias !== undefined,
-      segments: segments !== undefined,
-      lengths: lengths !== undefined,
-    },
-  };
-  return apply(attentionOp, [q, k, v, ...extras], attrs)[0]!;
+  return tidy(() => {
+    const { mask, bias, segments, lengths } = options;
+    const extras = [mask, bias, segments, lengths].filter((x) => x !== undefined);
+    const attrs: AttentionAttrs = {
+      causal: options.causal ?? false,
+      window: options.window ?? 0,
+      scale: options.scale ?? 1 / Math.sqrt(q.shape[3] ?? 1),
+      qOffset: lengths ? 0 : (options.qOffset ?? (k.shape[1] ?? 0) - (q.shape[1] ?? 0)),
+      has: {
+        mask: mask !== undefined,
+        bias: bias !== undefined,
+        segments: segments !== undefined,
+        lengths: lengths !== undefined,
+      },
+    };
+    return apply(attentionOp, [q, k, v, ...extras], attrs)[0]!;
+  });
 }

@@ -11,6 +11,7 @@ import { sumTo, unsqueeze } from '../linear';
 import { mean } from '../reduce';
 import { rsqrt } from '../unary';
 import { byDecomposition, fastOrDecomposed } from './rules';
+import { tidy } from '../../scope';
 
 function inferNorm(
   op: string,
@@ -135,10 +136,12 @@ export function layerNorm(
   bias: Tensor | null = null,
   options: NormOptions = {},
 ): Tensor {
-  const d = x.shape.slice(-1);
-  const w = weight ?? full(d, 1, { dtype: x.dtype });
-  const b = bias ?? full(d, 0, { dtype: x.dtype });
-  return apply(layerNormOp, [x, w, b], { eps: options.eps ?? 1e-5 })[0]!;
+  return tidy(() => {
+    const d = x.shape.slice(-1);
+    const w = weight ?? full(d, 1, { dtype: x.dtype });
+    const b = bias ?? full(d, 0, { dtype: x.dtype });
+    return apply(layerNormOp, [x, w, b], { eps: options.eps ?? 1e-5 })[0]!;
+  });
 }
 
 /** `x / sqrt(mean(x²) + eps) · weight` over the last axis of `[..., d]`. @throws ShapeError, DTypeError */
@@ -147,6 +150,8 @@ export function rmsNorm(
   weight: Tensor | null = null,
   options: NormOptions = {},
 ): Tensor {
-  const w = weight ?? full(x.shape.slice(-1), 1, { dtype: x.dtype });
-  return apply(rmsNormOp, [x, w], { eps: options.eps ?? 1e-5 })[0]!;
+  return tidy(() => {
+    const w = weight ?? full(x.shape.slice(-1), 1, { dtype: x.dtype });
+    return apply(rmsNormOp, [x, w], { eps: options.eps ?? 1e-5 })[0]!;
+  });
 }

@@ -21,6 +21,7 @@ import { max } from '../reduce';
 import { eq, isInfOf, lt, and, ne, where } from '../select';
 import { exp } from '../unary';
 import { byDecomposition, fastOrDecomposed } from './rules';
+import { tidy } from '../../scope';
 
 function inferRows(op: string, ins: readonly Aval[]): readonly Aval[] {
   const x = ins[0]!;
@@ -151,8 +152,10 @@ function crossEntropyGradRule(ins: readonly Tensor[], ignoreIndex: number): read
 }
 
 function alongLast(x: Tensor, axis: number, op: string, run: (rows: Tensor) => Tensor): Tensor {
-  const a = normalizeAxis(op, axis, x.shape);
-  return a === x.rank - 1 ? run(x) : transpose(run(transpose(x, a, -1)), a, -1);
+  return tidy(() => {
+    const a = normalizeAxis(op, axis, x.shape);
+    return a === x.rank - 1 ? run(x) : transpose(run(transpose(x, a, -1)), a, -1);
+  });
 }
 
 /** Probabilities along an axis; a slice of -inf only gives zeros. @throws ShapeError, DTypeError */
@@ -179,15 +182,17 @@ export function crossEntropy(
   targets: Tensor,
   options: CrossEntropyOptions = {},
 ): Tensor {
-  if (logits.rank === 0)
-    throw new ShapeError('crossEntropy', `logits are ${showAval(logits)}, not [..., v]`, [
-      logits.shape,
-    ]);
-  wantShape('crossEntropy', 'targets', targets, logits.shape.slice(0, -1));
-  const v = logits.shape.at(-1)!;
-  const rows = reshape(logits, [targets.size, v]);
-  const [loss] = apply(crossEntropyOp, [rows, reshape(targets, [targets.size])], {
-    ignoreIndex: options.ignoreIndex ?? -100,
+  return tidy(() => {
+    if (logits.rank === 0)
+      throw new ShapeError('crossEntropy', `logits are ${showAval(logits)}, not [..., v]`, [
+        logits.shape,
+      ]);
+    wantShape('crossEntropy', 'targets', targets, logits.shape.slice(0, -1));
+    const v = logits.shape.at(-1)!;
+    const rows = reshape(logits, [targets.size, v]);
+    const [loss] = apply(crossEntropyOp, [rows, reshape(targets, [targets.size])], {
+      ignoreIndex: options.ignoreIndex ?? -100,
+    });
+    return reshape(loss!, targets.shape);
   });
-  return reshape(loss!, targets.shape);
 }
