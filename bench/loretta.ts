@@ -51,7 +51,9 @@ function start(folder: string, seed: number): Promise<void> {
 
 /** Mean over seeds with the range that they span, and whether every seed's 95 % intervals are apart. */
 function aggregate(all: readonly RunFile[]): string {
-  const arms = all[0]!.arms.map((a) => a.arm);
+  const arms = all[0]!.arms
+    .map((a) => a.arm)
+    .filter((name) => all.every((run) => run.arms.some((a) => a.arm === name)));
   const directions = all[0]!.arms[0]!.evaluation.unseen.map((u) => [u.from, u.to] as const);
   const measures: readonly (readonly [
     string,
