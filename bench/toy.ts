@@ -108,7 +108,7 @@ async function measure(name: string, seed: number, warmUps: WarmUps): Promise<Re
   }
   await run.train(settings.steps, progress);
   const seconds = (performance.now() - began) / 1000;
-  const evaluation = run.evaluate(TEST_ROWS);
+  const evaluation = await run.evaluate(TEST_ROWS);
   const { parameterCount: parameters } = run.model;
   run.dispose();
   return { row: name, seed, backend: getBackend().name, parameters, seconds, evaluation };

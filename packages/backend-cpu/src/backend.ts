@@ -23,6 +23,7 @@ import {
   supports,
 } from './wasm/module';
 
+/** Options of `cpu` and `cpuAsync`. */
 export interface CpuOptions {
   /**
    * `auto` (default) takes the best that the engine has: `relaxed-simd`, `simd`, or `none`, the plain reference. A level

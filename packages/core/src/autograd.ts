@@ -12,7 +12,12 @@ import { Tensor, ValueRef } from './tensor';
 import { fresh } from './vjp-of';
 
 /** What a gradient can be taken for: a tensor, or something that holds one (a parameter). */
-export type Leaf = Tensor | { readonly value: Tensor };
+export type Leaf =
+  | Tensor
+  | {
+      /** The current tensor. */
+      readonly value: Tensor;
+    };
 
 function tensorOf(leaf: Leaf): Tensor {
   return leaf instanceof Tensor ? leaf : leaf.value;
@@ -35,14 +40,17 @@ export class Grads<L extends Leaf = Leaf> {
     return g;
   }
 
+  /** Whether the gradient for a leaf was asked for. */
   has(leaf: L): boolean {
     return this.map.has(leaf);
   }
 
+  /** Number of leaves. */
   get size(): number {
     return this.map.size;
   }
 
+  /** Leaves with their gradients, in the order they were listed. */
   entries(): IterableIterator<[L, Tensor]> {
     return this.map.entries();
   }
@@ -52,18 +60,22 @@ export class Grads<L extends Leaf = Leaf> {
     return new Grads(new Map([...this.map].map(([leaf, g]) => [leaf, fn(g, leaf)])));
   }
 
+  /** Frees every gradient. */
   dispose(): void {
     for (const g of this.map.values()) g.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
+/** A loss with its gradients. */
 export interface ValueAndGrad<L extends Leaf, A> {
   /** The loss, a scalar. */
   readonly value: Tensor;
+  /** Gradients of the loss by leaf. */
   readonly grads: Grads<L>;
   /** Whatever fn returned beside the loss; tensors in it survive. */
   readonly aux: A;
@@ -151,7 +163,9 @@ export function grad(
   };
 }
 
+/** A value and the way back from it. */
 export interface Pullback {
+  /** What the function returned. */
   readonly value: Tensor;
   /** Cotangents of the inputs for a cotangent of the value. Runs once. @throws ShapeError, DisposedError when run again */
   pullback(ct: Tensor): Tensor[];
@@ -274,7 +288,9 @@ function rerun(
   }
 }
 
+/** What a function with its own gradient rule returns. */
 export interface CustomGrad {
+  /** Result of the function. */
   readonly value: Tensor;
   /** Tensors that `vjp` needs later. */
   readonly save?: readonly Tensor[];

@@ -4,14 +4,19 @@ import type { DType, Shape, TypedArray } from './dtype';
 
 /** Opaque memory of a backend; only the backend that made it looks inside. */
 export interface Buffer {
+  /** Size. */
   readonly bytes: number;
 }
 
 /** Contiguous row-major elements inside a buffer. `offset` counts elements of `dtype`. */
 export interface View {
+  /** Memory that holds the elements. */
   readonly buffer: Buffer;
+  /** First element. */
   readonly offset: number;
+  /** Row-major sizes. */
   readonly shape: Shape;
+  /** Element type. */
   readonly dtype: DType;
   /** Product of `shape`. */
   readonly size: number;
@@ -40,6 +45,7 @@ export type Kernels = { readonly [N in Exclude<CoreName, ViewName>]: Kernel<N> }
 export interface BackendInfo {
   /** `reference`, `wasm-simd`, `webgpu`, … */
   readonly executor: string;
+  /** Threads that kernels run on. */
   readonly threads: number;
   /** `none`, `simd`, `relaxed-simd`, or null where the word means nothing. */
   readonly simd: string | null;
@@ -49,15 +55,21 @@ export interface BackendInfo {
   readonly fallbackReason: string | null;
 }
 
+/** Memory of a backend. */
 export interface MemoryInfo {
+  /** Live buffers. */
   readonly buffers: number;
   /** Bytes in live buffers. */
   readonly bytes: number;
+  /** The most bytes in live buffers at any time. */
   readonly peakBytes: number;
 }
 
+/** What runs ops: memory and kernels. `describeBackend` of `@loretta-ts/core/testing` checks one. */
 export interface Backend {
+  /** Short name, `cpu` for example; errors start with it. */
   readonly name: string;
+  /** One function for each op. */
   readonly kernels: Kernels;
   /** dtypes that tensors may have here. */
   readonly dtypes: readonly DType[];
@@ -65,15 +77,20 @@ export interface Backend {
   readonly fusedDTypes: readonly DType[];
   /** True when `readSync` exists. */
   readonly syncRead: boolean;
+  /** What really runs, and why it is not something better. */
   info(): BackendInfo;
   /** Room for `size` elements (0 is allowed), contents undefined. @throws BackendError when memory is out */
   alloc(size: number, dtype: DType): Buffer;
+  /** Gives memory back. The buffer must not be used afterwards. */
   free(buffer: Buffer): void;
   /** Copies host data in, at an element offset. */
   write(buffer: Buffer, offset: number, data: TypedArray): void;
   /** A host copy of `size` elements from `offset`. */
   read(buffer: Buffer, dtype: DType, offset: number, size: number): Promise<TypedArray>;
+  /** As `read`, at once; absent where the device cannot. */
   readSync?(buffer: Buffer, dtype: DType, offset: number, size: number): TypedArray;
+  /** What is allocated now, and the most there was. */
   memory(): MemoryInfo;
+  /** Frees everything, threads and device included. */
   dispose(): Promise<void>;
 }

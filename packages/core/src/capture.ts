@@ -12,9 +12,11 @@ import { Trace } from './trace';
 
 /** Something whose tensor a captured function may replace: a parameter, an optimiser moment, a cache. */
 export interface State {
+  /** The current tensor. */
   value: Tensor;
 }
 
+/** Options of `capture`. */
 export interface CaptureOptions {
   /**
    * Holders that fn reads and may assign to. Each call reads their tensors, and writes what fn assigned; their old
@@ -76,7 +78,12 @@ export class Captured<T> {
   }
 
   /** Elements of the planned buffers, and what they would be without sharing. @throws CaptureError before the first call */
-  get buffers(): { readonly planned: number; readonly unshared: number } {
+  get buffers(): {
+    /** Elements of the buffers that the program uses. */
+    readonly planned: number;
+    /** Elements of all intermediate values. */
+    readonly unshared: number;
+  } {
     const { slots, outputs, unshared } = this.current().executor.plan;
     return { planned: [...slots, ...outputs].reduce((n, s) => n + s.size, 0), unshared };
   }
@@ -177,6 +184,7 @@ export class Captured<T> {
     this.latest = null;
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -8,11 +8,13 @@ import { getBackend } from './runtime';
 import { checkShape } from './shape-rules';
 import type { Tensor } from './tensor';
 
+/** Options of `tensor`. */
 export interface TensorOptions {
   /** Default: that of the data. */
   readonly shape?: Shape;
   /** Default: i32 for Int32Array, f64 for Float64Array, otherwise f32. */
   readonly dtype?: DType;
+  /** Where the tensor lives; default: the one of `setBackend`. */
   readonly backend?: Backend;
 }
 

@@ -2,18 +2,23 @@
 
 /** `f32`, `i32` and `bool` everywhere; `f64` on reference executors (gradient checks). */
 export type DType = 'f32' | 'f64' | 'i32' | 'bool';
+/** dtypes that have gradients. */
 export type FloatDType = 'f32' | 'f64';
 /** Row-major sizes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
 /** What an op knows before it runs. */
 export interface Aval {
+  /** Row-major sizes. */
   readonly shape: Shape;
+  /** Element type. */
   readonly dtype: DType;
 }
 
+/** Host arrays by dtype: f32, f64, i32, and bytes for bool. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
+/** Bytes of an element by dtype; a bool takes one. */
 export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, bool: 1 };
 
 /** Number of elements of a shape; 1 for a scalar. */
@@ -23,6 +28,7 @@ export function sizeOf(shape: Shape): number {
   return n;
 }
 
+/** Whether a dtype is f32 or f64. */
 export function isFloat(dtype: DType): dtype is FloatDType {
   return dtype === 'f32' || dtype === 'f64';
 }
@@ -60,6 +66,7 @@ export function viewOf(
   }
 }
 
+/** Whether two shapes are equal, sizes and rank. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }

@@ -1,8 +1,11 @@
 /** Typed errors. Messages read `op: what, with shapes: the way out`; tests match class and fields. */
 
 export class ShapeError extends Error {
+  /** The class. */
   override readonly name = 'ShapeError';
+  /** Op that was called. */
   readonly op: string;
+  /** The shapes in question. */
   readonly shapes: readonly (readonly number[])[];
   constructor(op: string, message: string, shapes: readonly (readonly number[])[] = []) {
     super(`${op}: ${message}`);
@@ -11,9 +14,13 @@ export class ShapeError extends Error {
   }
 }
 
+/** Element types that do not go together, or that an op does not take. */
 export class DTypeError extends Error {
+  /** The class. */
   override readonly name = 'DTypeError';
+  /** Op that was called. */
   readonly op: string;
+  /** The dtypes in question. */
   readonly dtypes: readonly string[];
   constructor(op: string, message: string, dtypes: readonly string[] = []) {
     super(`${op}: ${message}`);
@@ -24,7 +31,9 @@ export class DTypeError extends Error {
 
 /** A value outside its domain: an index, a probability, an attribute. */
 export class ValueError extends Error {
+  /** The class. */
   override readonly name = 'ValueError';
+  /** Op that was called. */
   readonly op: string;
   constructor(op: string, message: string) {
     super(`${op}: ${message}`);
@@ -34,7 +43,9 @@ export class ValueError extends Error {
 
 /** The backend is missing, lost, out of memory, or cannot do what was asked. */
 export class BackendError extends Error {
+  /** The class. */
   override readonly name = 'BackendError';
+  /** Name of the backend. */
   readonly backend: string;
   constructor(backend: string, message: string) {
     super(`${backend}: ${message}`);
@@ -44,7 +55,9 @@ export class BackendError extends Error {
 
 /** A tensor was used after its memory was given back. */
 export class DisposedError extends Error {
+  /** The class. */
   override readonly name = 'DisposedError';
+  /** Op that was called. */
   readonly op: string;
   constructor(op: string, message: string) {
     super(`${op}: ${message}`);
@@ -54,6 +67,7 @@ export class DisposedError extends Error {
 
 /** Something that a captured function may not do: read a value, change its shapes. */
 export class CaptureError extends Error {
+  /** The class. */
   override readonly name = 'CaptureError';
   constructor(message: string) {
     super(`capture: ${message}`);
@@ -62,7 +76,9 @@ export class CaptureError extends Error {
 
 /** A NaN or an infinity where training must stop. */
 export class NonFiniteError extends Error {
+  /** The class. */
   override readonly name = 'NonFiniteError';
+  /** What was checked. */
   readonly where: string;
   constructor(where: string, message: string) {
     super(`${where}: ${message}`);

@@ -1,6 +1,7 @@
 /** Tensors as nested arrays and as text. */
 import { type Shape, sizeOf, type TypedArray } from './dtype';
 
+/** A number, or arrays of them to any depth. */
 export type NestedNumbers = number | NestedNumbers[];
 
 /** Flat values as nested arrays of a shape. */

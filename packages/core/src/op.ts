@@ -5,12 +5,15 @@ import type { Tensor } from './tensor';
 
 /** What a gradient rule sees. Inputs and outputs that the op does not save have a shape but no value. */
 export interface VjpArgs<A> {
+  /** Inputs of the op. */
   readonly ins: readonly Tensor[];
+  /** Outputs of the op. */
   readonly outs: readonly Tensor[];
   /** Cotangent of each output; null where nothing flows. */
   readonly cts: readonly (Tensor | null)[];
   /** Which inputs somebody wants a cotangent for. */
   readonly needs: readonly boolean[];
+  /** Attributes of the op. */
   readonly attrs: A;
 }
 
@@ -20,13 +23,17 @@ export type Vjp<A> = (a: VjpArgs<A>) => readonly (Tensor | null)[];
 /** What must survive until backward: all, none, or the positions listed. */
 export type Saved = 'all' | 'none' | readonly number[];
 
+/** The definition of an op: shapes, gradient, and what it is made of. */
 export interface Op<N extends OpName = OpName> {
+  /** Row in `OpAttrs`. */
   readonly name: N;
   /** All shape and dtype checks; runs before anything is allocated. @throws ShapeError, DTypeError, ValueError */
   infer(ins: readonly Aval[], attrs: OpAttrs[N]): readonly Aval[];
   /** Null where no gradient exists (integer results). */
   readonly vjp: Vjp<OpAttrs[N]> | null;
+  /** Inputs that the gradient rule reads; default `all`. */
   readonly saveIns?: Saved;
+  /** Outputs that the gradient rule reads; default `none`. */
   readonly saveOuts?: Saved;
   /** The op in other ops; mandatory for fused ops. */
   readonly decompose?: (ins: readonly Tensor[], attrs: OpAttrs[N]) => readonly Tensor[];

@@ -4,20 +4,53 @@ import type { Program } from './program';
 
 /** The memory that a variable is in. */
 export type Place =
-  | { readonly kind: 'input'; readonly index: number }
-  | { readonly kind: 'constant'; readonly v: number }
-  | { readonly kind: 'slot'; readonly index: number }
+  | {
+      /** An input of the call. */
+      readonly kind: 'input';
+      /** Which one. */
+      readonly index: number;
+    }
+  | {
+      /** A value from outside the function. */
+      readonly kind: 'constant';
+      /** Its variable. */
+      readonly v: number;
+    }
+  | {
+      /** A planned buffer. */
+      readonly kind: 'slot';
+      /** Which one. */
+      readonly index: number;
+    }
   /** Allocated at every run and handed out. */
-  | { readonly kind: 'output'; readonly index: number };
+  | {
+      /** A result. */
+      readonly kind: 'output';
+      /** Which one. */
+      readonly index: number;
+    };
 
+/** A buffer. */
 export interface Slot {
+  /** Element type. */
   readonly dtype: DType;
+  /** Number of elements. */
   readonly size: number;
 }
 
+/** Where every variable of a program lives. */
 export interface Plan {
   /** By variable; absent for what pruning dropped. */
-  readonly places: ReadonlyMap<number, { readonly place: Place; readonly offset: number }>;
+  readonly places: ReadonlyMap<
+    number,
+    {
+      /** Memory that the variable is in. */
+      readonly place: Place;
+      /** Elements into that memory. */
+      readonly offset: number;
+    }
+  >;
+  /** Buffers that intermediate values share. */
   readonly slots: readonly Slot[];
   /** Buffers that every run allocates for its results. */
   readonly outputs: readonly Slot[];

@@ -6,9 +6,13 @@ import type { Tensor } from './tensor';
 
 /** An op on variables, which are numbered. */
 export interface Instruction<N extends OpName = OpName> {
+  /** What is done. */
   readonly op: Op<N>;
+  /** Variables that are read. */
   readonly ins: readonly number[];
+  /** Variables that are written. */
   readonly outs: readonly number[];
+  /** Attributes of the op. */
   readonly attrs: OpAttrs[N];
   /** The inputs that the op may take over are dead afterwards. */
   readonly donate: boolean;
@@ -18,10 +22,13 @@ export interface Instruction<N extends OpName = OpName> {
 export class Program {
   /** Shape and dtype of each variable. */
   readonly vars: readonly Aval[];
+  /** Variables that a call gives. */
   readonly inputs: readonly number[];
   /** Values that the function read from outside: they are part of the program. */
   readonly constants: ReadonlyMap<number, Tensor>;
+  /** In order of execution. */
   readonly instructions: readonly Instruction[];
+  /** Variables that a call returns. */
   readonly outputs: readonly number[];
 
   constructor(

@@ -91,6 +91,7 @@ export function randomBits(k: KeyLike, shape: Shape): Tensor {
   );
 }
 
+/** Options of draws from continuous distributions. */
 export interface FloatOptions {
   /** Default f32. */
   readonly dtype?: FloatDType;

@@ -56,6 +56,7 @@ export class Scope {
     this.owned.clear();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -22,7 +22,9 @@ export class ValueRef {
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by methods.ts
 export class Tensor {
+  /** Row-major sizes; `[]` is a scalar. */
   readonly shape: Shape;
+  /** Element type. */
   readonly dtype: DType;
   /** Number of elements. */
   readonly size: number;
@@ -46,14 +48,17 @@ export class Tensor {
     this.ref = ref;
   }
 
+  /** Number of axes. */
   get rank(): number {
     return this.shape.length;
   }
 
+  /** Where the values live. */
   get backend(): Backend {
     return this.storage.backend;
   }
 
+  /** Whether the memory was given back. */
   get disposed(): boolean {
     return !this.live;
   }
@@ -67,6 +72,7 @@ export class Tensor {
     this.storage.release();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -4,6 +4,7 @@ import { type Decoder, type GenerateOptions, generateFixed } from '@loretta-ts/n
 import { type Block, type Packed, pack, sameOrder } from './sequence';
 import { Vocabulary } from './vocabulary';
 
+/** Options of `generateBlock`. */
 export interface GenerateBlockOptions {
   /** Needed unless temperature is 0. */
   readonly key?: Key;
@@ -14,8 +15,11 @@ export interface GenerateBlockOptions {
    * (LORETTA §1.7). null (default) and 1 are none.
    */
   readonly guidance?: number | null;
+  /** Keeps the k most likely tokens; default all. */
   readonly topK?: number;
+  /** Keeps the most likely tokens that hold this probability together; default all. */
   readonly topP?: number;
+  /** Keeps tokens at least so many times as likely as the best; default all. */
   readonly minP?: number;
   /** Rows, where there is no condition to tell. */
   readonly rows?: number;

@@ -3,7 +3,9 @@ import { ValueError } from '@loretta-ts/core';
 
 /** One modality to generate from another, real or generated before. */
 export interface Hop {
+  /** Generated from this one. */
   readonly from: string;
+  /** Generated. */
   readonly modality: string;
 }
 
@@ -21,7 +23,9 @@ export interface TransitiveRoute {
 
 /** An undirected graph: an edge is a pair of modalities with aligned data. */
 export class ModalityGraph {
+  /** Names, in the order given. */
   readonly modalities: readonly string[];
+  /** Pairs that are seen together. */
   readonly observed: readonly (readonly [string, string])[];
   readonly #neighbours: ReadonlyMap<string, readonly string[]>;
 

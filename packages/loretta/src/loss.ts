@@ -13,6 +13,7 @@ import { type Decoder, selectRows } from '@loretta-ts/nn';
 import type { Packed } from './sequence';
 import type { Vocabulary } from './vocabulary';
 
+/** Options of `packedLoss`. */
 export interface LossOptions {
   /** Dropout's key; without one the pass is evaluation. */
   readonly key?: Key | null;

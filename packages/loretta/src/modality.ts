@@ -2,6 +2,7 @@
 
 /** A kind of token sequence: local ids from 0 to `vocabSize` − 1. */
 export interface Modality {
+  /** Name, unique in a vocabulary. */
   readonly name: string;
   /** Number of content ids. */
   readonly vocabSize: number;

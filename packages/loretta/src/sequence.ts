@@ -7,6 +7,7 @@ const NO_TARGET = -100;
 
 /** One modality of every row. */
 export interface Block {
+  /** Which modality it is. */
   readonly modality: string;
   /** `[b, length]` joint ids; a shorter row of a variable modality has its end token, then PAD. */
   readonly ids: Int32Array;
@@ -16,7 +17,9 @@ export interface Block {
 
 /** Sequences as the model wants them; rows may end in PAD. */
 export interface Packed {
+  /** Number of rows. */
   readonly b: number;
+  /** Tokens of a row. */
   readonly t: number;
   /** `[b, t]` input ids. */
   readonly ids: Int32Array;

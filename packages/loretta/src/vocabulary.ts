@@ -23,6 +23,7 @@ export class Vocabulary {
   readonly size: number;
   /** Rows of the within-block table. Row 0 is for tokens outside every block. */
   readonly withinSize: number;
+  /** The modalities, in the order of their ids. */
   readonly modalities: readonly Modality[];
   readonly #index: ReadonlyMap<string, number>;
   /** Id of each modality token. */

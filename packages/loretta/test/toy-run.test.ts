@@ -58,4 +58,41 @@ describe('the toy', () => {
     expectNoLeak(commutative);
     expectNoLeak(transitive);
   }, 600_000);
+
+  test('a chain A–B–C–D: the ends, two links apart, are linked too', async () => {
+    const settings = { seed: 0, dim: 32, lr: 1e-2, steps: 1300, switchAt: 450 };
+    const { commutative, transitive } = await compare(TOY_CHAIN, settings, 500);
+    for (const direction of ['backward', 'forward'] as const) {
+      const [before, after] = [commutative[direction], transitive[direction]];
+      const seen = `seed ${settings.seed}; ${report('commutative', before)}; ${report('transitive', after)}`;
+      expect(after.accuracy.value - before.accuracy.value, seen).toBeGreaterThan(0.1);
+      expect(before.bits.value - after.bits.value, seen).toBeGreaterThan(0.2);
+    }
+    expectNoLeak(commutative);
+    expectNoLeak(transitive);
+  }, 600_000);
+
+  test('probabilities that the model gives to all sequences of a modality sum to one at most', async () => {
+    const modalities = ['A', 'B', 'C'].map((name) => ({ name, length: 2, noise: 0.2 }));
+    const run = new ToyRun(toySettings(modalities, { dim: 16, steps: 80, switchAt: 40, lr: 1e-2 }));
+    await run.train();
+    const all = Int32Array.from({ length: 2 * 64 }, (_, i) =>
+      i % 2 === 0 ? i >> 4 : (i >> 1) % 8,
+    );
+    const ids = run.vocab.toJoint('A', all);
+    for (const given of ['B', 'C']) {
+      const condition = run.vocab.toJoint(given, new Int32Array(2 * 64).fill(3));
+      const nats = await logLikelihood(
+        run.model,
+        run.vocab,
+        [{ modality: given, ids: condition }],
+        { modality: 'A', ids },
+        64,
+      );
+      const total = nats.reduce((sum, x) => sum + Math.exp(x), 0);
+      expect(total, given).toBeLessThan(1 + 1e-4);
+      expect(total, given).toBeGreaterThan(0.8);
+    }
+    run.dispose();
+  });
 });

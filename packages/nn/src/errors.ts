@@ -2,6 +2,7 @@
 
 /** A state dictionary does not fit the module it is loaded into. */
 export class StateDictError extends Error {
+  /** The class. */
   override readonly name = 'StateDictError';
   /** Names that the module has and the map does not. */
   readonly missing: readonly string[];
@@ -24,6 +25,7 @@ export class StateDictError extends Error {
 
 /** A file is not valid safetensors, or holds what cannot be represented. */
 export class SafetensorsError extends Error {
+  /** The class. */
   override readonly name = 'SafetensorsError';
   constructor(message: string) {
     super(`safetensors: ${message}`);
@@ -32,6 +34,7 @@ export class SafetensorsError extends Error {
 
 /** A model or checkpoint file does not hold what was asked for. */
 export class CheckpointError extends Error {
+  /** The class. */
   override readonly name = 'CheckpointError';
   constructor(message: string) {
     super(`checkpoint: ${message}`);

@@ -25,6 +25,7 @@ export type FileDType =
   | 'U8'
   | 'BOOL';
 
+/** Typed arrays that hold the element types of a file. */
 export type HostData =
   | TypedArray
   | Int16Array
@@ -36,8 +37,11 @@ export type HostData =
 
 /** A named tensor of a file. `data` is row-major; F16 and BF16 are widened to Float32Array. */
 export interface HostTensor {
+  /** Element type in the file. */
   readonly dtype: FileDType;
+  /** Row-major sizes. */
   readonly shape: Shape;
+  /** Row-major elements. */
   readonly data: HostData;
 }
 

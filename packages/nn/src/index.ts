@@ -1,4 +1,7 @@
-/** Modules, decoders, sampling, losses, optimisers and file formats on `@loretta-ts/core`. */
+/**
+ * Modules, decoders, sampling, losses, optimisers and file formats on `@loretta-ts/core`.
+ * @module @loretta-ts/nn
+ */
 export { type AttentionContext, CausalSelfAttention } from './decoder/attention';
 export { Block } from './decoder/block';
 export { KVCache } from './decoder/cache';

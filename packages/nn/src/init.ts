@@ -11,16 +11,19 @@ import {
   ValueError,
 } from '@loretta-ts/core';
 
+/** Options of all initialisers. */
 export interface InitOptions {
   /** Default `f32`. */
   readonly dtype?: FloatDType;
 }
 
+/** Options of `xavierUniform` and `xavierNormal`. */
 export interface XavierOptions extends InitOptions {
   /** Factor on the deviation; default 1. */
   readonly gain?: number;
 }
 
+/** Options of `kaimingUniform` and `kaimingNormal`. */
 export interface KaimingOptions extends InitOptions {
   /** Which variance to keep: that of activations (`fan_in`, default) or of gradients. */
   readonly mode?: 'fan_in' | 'fan_out';

@@ -30,13 +30,16 @@ import {
   where,
 } from '@loretta-ts/core';
 
+/** One number from many losses: their mean, their sum, or the losses as they are. */
 export type Reduction = 'mean' | 'sum' | 'none';
 
+/** Options of all losses. */
 export interface LossOptions {
   /** Default `mean`. */
   readonly reduction?: Reduction;
 }
 
+/** Options of losses over classes. */
 export interface ClassLossOptions extends LossOptions {
   /** Rows with this target do not count; default -100. */
   readonly ignoreIndex?: number;
@@ -44,6 +47,7 @@ export interface ClassLossOptions extends LossOptions {
   readonly weight?: Tensor | null;
 }
 
+/** Options of `crossEntropyLoss`. */
 export interface CrossEntropyLossOptions extends ClassLossOptions {
   /** Share of the target that is spread over all classes; default 0. */
   readonly labelSmoothing?: number;

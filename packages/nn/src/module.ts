@@ -10,6 +10,7 @@ import { fromHost, type HostTensor } from './host';
 export class Param {
   /** Shape, fixed for life. */
   readonly shape: Shape;
+  /** Element type, fixed for life. */
   readonly dtype: DType;
   /** Whether weight decay applies to it: by rule to parameters of rank 2 or more. */
   readonly decay: boolean;
@@ -43,6 +44,7 @@ export class Param {
     old.dispose();
   }
 
+  /** Frees the value. */
   dispose(): void {
     this.value.dispose();
   }
@@ -62,6 +64,7 @@ export abstract class Module {
     return found;
   }
 
+  /** Parameters in the order of the fields; one that is shared comes once. */
   parameters(): Param[] {
     return this.namedParameters().map(([, param]) => param);
   }

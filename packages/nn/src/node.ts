@@ -1,4 +1,7 @@
-/** Files for `@loretta-ts/nn`: checkpoints, safetensors, and models in folders. Node only. */
+/**
+ * Files for `@loretta-ts/nn`: checkpoints, safetensors, and models in folders. Node only.
+ * @module @loretta-ts/nn/node
+ */
 export {
   loadCheckpoint,
   loadSafetensors,

@@ -10,6 +10,7 @@ import {
   variance,
 } from '@loretta-ts/core';
 
+/** Scale and shift after a normalisation. */
 export interface AffineOptions {
   /** [channels]. */
   readonly weight?: Tensor | null;
@@ -58,7 +59,12 @@ export function batchNormRunning(
   average: Tensor,
   spread: Tensor,
   momentum = 0.1,
-): { readonly mean: Tensor; readonly variance: Tensor } {
+): {
+  /** `[channels]`. */
+  readonly mean: Tensor;
+  /** `[channels]`. */
+  readonly variance: Tensor;
+} {
   channelsOf('batchNormRunning', x, {});
   const axes = x.shape.flatMap((_, i) => (i === 1 ? [] : [i]));
   const blend = (old: Tensor, now: Tensor): Tensor => old.mul(1 - momentum).add(now.mul(momentum));

@@ -124,6 +124,7 @@ export const logOp: Op<'log'> = {
   vjp: ({ ins, cts }) => [div(cts[0]!, ins[0]!)],
 };
 
+/** −x. @throws DTypeError for bools */
 export function neg(x: Tensor): Tensor {
   return apply1(negOp, [x], {});
 }

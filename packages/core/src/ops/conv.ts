@@ -85,11 +85,15 @@ export type PairArg = number | Pair;
 
 const pair = (x: PairArg): Pair => (typeof x === 'number' ? [x, x] : x);
 
+/** Options of convolutions over a plane. */
 export interface Conv2dOptions {
+  /** Step of the window; default 1. */
   readonly stride?: PairArg;
   /** Zeros on both sides. */
   readonly padding?: PairArg;
+  /** Distance between elements of the window; default 1. */
   readonly dilation?: PairArg;
+  /** Groups of channels that do not see each other; default 1. */
   readonly groups?: number;
 }
 
@@ -207,10 +211,15 @@ export function convTranspose2d(
   });
 }
 
+/** Options of convolutions over a line. */
 export interface Conv1dOptions {
+  /** Step of the window; default 1. */
   readonly stride?: number;
+  /** Zeros on both sides; default 0. */
   readonly padding?: number;
+  /** Distance between elements of the window; default 1. */
   readonly dilation?: number;
+  /** Groups of channels that do not see each other; default 1. */
   readonly groups?: number;
 }
 
@@ -255,9 +264,11 @@ export function convTranspose1d(
   });
 }
 
+/** Options of pooling. */
 export interface PoolOptions {
   /** Default: the kernel. */
   readonly stride?: PairArg;
+  /** On both sides; default 0. */
   readonly padding?: PairArg;
 }
 

@@ -24,6 +24,7 @@ export const iotaOp: Op<'iota'> = {
   vjp: null,
 };
 
+/** Options of tensors that are made from nothing. */
 export interface CreateOptions {
   /** Default `f32`. */
   readonly dtype?: DType;
@@ -38,10 +39,12 @@ export function full(shape: Shape, value: number, options: CreateOptions = {}): 
   return apply1(fillOp, [], { shape: [...shape], dtype, value });
 }
 
+/** A tensor of zeros. @throws ShapeError */
 export function zeros(shape: Shape, options: CreateOptions = {}): Tensor {
   return full(shape, 0, options);
 }
 
+/** A tensor of ones. @throws ShapeError */
 export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
   return full(shape, 1, options);
 }

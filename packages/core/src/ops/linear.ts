@@ -160,6 +160,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   return sameShape(x.shape, shape) ? x : apply1(broadcastToOp, [x], { shape: [...shape] });
 }
 
+/** Options of reductions. */
 export interface ReduceOptions {
   /** Keep reduced axes as size 1. */
   readonly keepDims?: boolean;

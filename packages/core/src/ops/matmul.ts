@@ -11,6 +11,7 @@ import { iota } from './create';
 import { broadcastTo, cast, permute, reshape, sum, sumTo, unsqueeze } from './linear';
 import { tidy } from '../scope';
 
+/** Options of `matmul`. */
 export interface MatmulOptions {
   /** a is stored as [..., k, m]. */
   readonly transA?: boolean;

@@ -110,15 +110,19 @@ export function eq(a: Operand, b: Operand): Tensor {
 export function ne(a: Operand, b: Operand): Tensor {
   return pairwise(neOp, {}, a, b);
 }
+/** Elementwise `a < b`, as bool; false where either is NaN. */
 export function lt(a: Operand, b: Operand): Tensor {
   return pairwise(ltOp, {}, a, b);
 }
+/** Elementwise `a <= b`, as bool; false where either is NaN. */
 export function le(a: Operand, b: Operand): Tensor {
   return pairwise(leOp, {}, a, b);
 }
+/** Elementwise `a > b`, as bool; false where either is NaN. */
 export function gt(a: Operand, b: Operand): Tensor {
   return pairwise(gtOp, {}, a, b);
 }
+/** Elementwise `a >= b`, as bool; false where either is NaN. */
 export function ge(a: Operand, b: Operand): Tensor {
   return pairwise(geOp, {}, a, b);
 }
@@ -126,21 +130,27 @@ export function ge(a: Operand, b: Operand): Tensor {
 export function and(a: Tensor, b: Tensor): Tensor {
   return apply1(andOp, [a, b], {});
 }
+/** Logical or of bools, broadcast. @throws DTypeError, ShapeError */
 export function or(a: Tensor, b: Tensor): Tensor {
   return apply1(orOp, [a, b], {});
 }
+/** Exclusive or of bools, broadcast. @throws DTypeError, ShapeError */
 export function xor(a: Tensor, b: Tensor): Tensor {
   return apply1(xorOp, [a, b], {});
 }
+/** Logical not of a bool tensor. @throws DTypeError */
 export function not(x: Tensor): Tensor {
   return apply1(notOp, [x], {});
 }
+/** Elementwise: NaN, as bool. @throws DTypeError unless x is floating point */
 export function isNaNOf(x: Tensor): Tensor {
   return apply1(isNaNOp, [x], {});
 }
+/** Elementwise: +∞ or −∞, as bool. @throws DTypeError unless x is floating point */
 export function isInfOf(x: Tensor): Tensor {
   return apply1(isInfOp, [x], {});
 }
+/** Elementwise: neither NaN nor infinite, as bool. @throws DTypeError unless x is floating point */
 export function isFiniteOf(x: Tensor): Tensor {
   return apply1(isFiniteOp, [x], {});
 }

@@ -76,6 +76,7 @@ export const reluOp: Op<'relu'> = unaryOp('relu', 'number', 'ins', (x, ct) =>
   where(gt(x, 0), ct, 0),
 );
 
+/** Elementwise absolute value. */
 export function abs(x: Tensor): Tensor {
   return apply1(absOp, [x], {});
 }
@@ -83,6 +84,7 @@ export function abs(x: Tensor): Tensor {
 export function sign(x: Tensor): Tensor {
   return apply1(signOp, [x], {});
 }
+/** Elementwise, up to an integer. */
 export function ceil(x: Tensor): Tensor {
   return apply1(ceilOp, [x], {});
 }
@@ -90,6 +92,7 @@ export function ceil(x: Tensor): Tensor {
 export function round(x: Tensor): Tensor {
   return apply1(roundOp, [x], {});
 }
+/** Elementwise e^x. */
 export function exp(x: Tensor): Tensor {
   return apply1(expOp, [x], {});
 }
@@ -101,6 +104,7 @@ export function expm1(x: Tensor): Tensor {
 export function log1p(x: Tensor): Tensor {
   return apply1(log1pOp, [x], {});
 }
+/** Elementwise √x; NaN below 0. */
 export function sqrt(x: Tensor): Tensor {
   return apply1(sqrtOp, [x], {});
 }
@@ -108,9 +112,11 @@ export function sqrt(x: Tensor): Tensor {
 export function rsqrt(x: Tensor): Tensor {
   return apply1(rsqrtOp, [x], {});
 }
+/** Elementwise 1 / x. */
 export function reciprocal(x: Tensor): Tensor {
   return apply1(reciprocalOp, [x], {});
 }
+/** Elementwise x². */
 export function square(x: Tensor): Tensor {
   return apply1(squareOp, [x], {});
 }
@@ -122,6 +128,7 @@ export function sin(x: Tensor): Tensor {
 export function cos(x: Tensor): Tensor {
   return apply1(cosOp, [x], {});
 }
+/** Elementwise hyperbolic tangent. */
 export function tanh(x: Tensor): Tensor {
   return apply1(tanhOp, [x], {});
 }
@@ -137,6 +144,7 @@ export function softplus(x: Tensor): Tensor {
 export function erf(x: Tensor): Tensor {
   return apply1(erfOp, [x], {});
 }
+/** Elementwise max(x, 0); the gradient at 0 is 0. */
 export function relu(x: Tensor): Tensor {
   return apply1(reluOp, [x], {});
 }

@@ -14,6 +14,7 @@ import { scope } from '../scope';
 import { tensor } from '../create-tensor';
 import type { Tensor } from '../tensor';
 
+/** Options of `gradcheck`. */
 export interface GradcheckOptions {
   /** 1 (default) checks the gradient; 2 also the gradient of ⟨v, gradient⟩. */
   readonly order?: 1 | 2;
@@ -29,7 +30,9 @@ export interface GradcheckOptions {
 
 /** A gradient that is not the slope. */
 export class GradcheckError extends Error {
+  /** The class. */
   override readonly name = 'GradcheckError';
+  /** Of the derivative that is wrong. */
   readonly order: 1 | 2;
   /** ⟨v, gradient⟩. */
   readonly analytic: number;

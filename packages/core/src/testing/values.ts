@@ -10,8 +10,11 @@ import type { Tensor } from '../tensor';
 
 /** A tensor before it has a backend; `float` becomes f32 or f64 as the run wants it. */
 export interface HostValue {
+  /** Row-major sizes. */
   readonly shape: Shape;
+  /** What the elements are. */
   readonly kind: 'float' | 'i32' | 'bool';
+  /** Row-major elements; bools as 0 and 1. */
   readonly data: readonly number[];
 }
 
@@ -21,7 +24,9 @@ export function toTensor(v: HostValue, backend: Backend, float: FloatDType): Ten
   return tensor(Float64Array.from(v.data), { shape: v.shape, dtype, backend });
 }
 
+/** Limits of `shapes`. */
 export interface ShapeLimits {
+  /** Default 0. */
   readonly minRank?: number;
   /** Default 4. */
   readonly maxRank?: number;
@@ -110,6 +115,7 @@ export function indices(shape: Shape, limit: number): fc.Arbitrary<HostValue> {
   return integers(shape, fc.integer({ min: 0, max: Math.max(0, limit - 1) }));
 }
 
+/** Bools of a shape. */
 export function bools(shape: Shape): fc.Arbitrary<HostValue> {
   return filled(shape, 'bool', fc.integer({ min: 0, max: 1 }));
 }

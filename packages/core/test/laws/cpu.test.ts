@@ -6,4 +6,6 @@ import { describeBackend } from '../../src/testing';
 describeBackend('cpu', cpu, {
   runner: { describe, it },
   reference: referenceBackend,
+  // in f64 it runs the reference's loops, whose gradients reference.test.ts checks at length
+  gradientRuns: 2,
 });

@@ -10,6 +10,7 @@ import { byClass } from './source';
 
 /** Two aligned modalities. */
 export interface PairSet {
+  /** Columns of `index`. */
   readonly modalities: readonly [string, string];
   /** Number of pairs. */
   readonly size: number;
@@ -21,7 +22,9 @@ export interface PairSet {
 
 /** Fully aligned test samples of all modalities: for evaluation only. */
 export interface AlignedTest {
+  /** Columns of `index`. */
   readonly modalities: readonly string[];
+  /** Number of rows. */
   readonly size: number;
   /** Index of the test sample in each modality, `[size, modalities]`. */
   readonly index: Int32Array;
@@ -31,8 +34,11 @@ export interface AlignedTest {
 
 /** Modalities and the pairs in which they may be seen together. */
 export interface AlignedData {
+  /** Tokenized modalities by name. */
   readonly modalities: Readonly<Record<string, ModalityData>>;
+  /** The observed pairs, for training. */
   readonly pairs: readonly PairSet[];
+  /** Test rows of all modalities. */
   readonly test: AlignedTest;
   /**
    * Real pairs of two modalities that are in no pair set, from the training samples that are used there.
@@ -45,6 +51,7 @@ export interface AlignedData {
 export interface AlignOptions {
   /** The observed pairs. */
   readonly pairs: readonly (readonly [string, string])[];
+  /** Decides which samples go together. */
   readonly seed: number;
   /** Pairs per class of each pair set, all alike or one number a set. Default: as many as the samples allow. */
   readonly pairsPerClass?: number | readonly number[];

@@ -52,6 +52,7 @@ export const CAPTION_WORDS: readonly string[] = [...CLASS_WORDS.flat(), ...FILLE
 
 /** Options of {@link captions}. */
 export interface CaptionOptions {
+  /** Decides the words. */
   readonly seed: number;
   /** Captions of each digit for training. */
   readonly trainPerClass: number;

@@ -6,6 +6,7 @@ export type DataErrorKind = 'missing' | 'format' | 'class' | 'config' | 'leak';
 
 /** Thrown by everything in `data`. The message is one line: `where: what: the way out`. */
 export class DataError extends Error {
+  /** The class. */
   override readonly name = 'DataError';
   /** What was wrong. */
   readonly kind: DataErrorKind;

@@ -12,6 +12,7 @@ export interface TokenSet {
   readonly lengths?: Int32Array;
   /** Class of each sequence, `[n]`. */
   readonly labels: Int32Array;
+  /** Number of classes. */
   readonly classes: number;
 }
 
@@ -35,11 +36,17 @@ export interface ModalityCodec {
 
 /** A modality with its data. */
 export interface ModalityData extends ModalityCodec {
+  /** Name, unique in a data set. */
   readonly name: string;
+  /** What the samples are, for reports. */
   readonly source: string;
+  /** Origin and licence in one line. */
   readonly credit: string;
+  /** Number of classes. */
   readonly classes: number;
+  /** Tokens to train on. */
   readonly train: TokenSet;
+  /** Tokens to evaluate on. */
   readonly test: TokenSet;
   /** The sample that sequence `index` of a split was made from. @throws DataError outside the split */
   raw(split: Split, index: number): RawSample;

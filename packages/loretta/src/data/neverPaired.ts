@@ -4,6 +4,7 @@ import { DataError } from './errors';
 
 /** Where the real blocks of a batch came from; generated blocks are not listed or have index −1. */
 export interface RealSources {
+  /** Columns of `index`. */
   readonly modalities: readonly string[];
   /** Index of the training sample of each block, `[size, modalities]`; −1 for a generated block. */
   readonly index: ArrayLike<number>;
@@ -11,9 +12,20 @@ export interface RealSources {
 
 /** What the proof looks at. */
 export interface PairedData {
+  /** Modalities by name. */
   readonly modalities: Readonly<
-    Record<string, { readonly train: { readonly labels: Int32Array } }>
+    Record<
+      string,
+      {
+        /** Training samples. */
+        readonly train: {
+          /** Class of each sample, `[n]`. */
+          readonly labels: Int32Array;
+        };
+      }
+    >
   >;
+  /** The pair sets to look at. */
   readonly pairs: readonly PairSet[];
 }
 

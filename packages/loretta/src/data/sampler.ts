@@ -7,6 +7,7 @@ import { byClass } from './source';
 
 /** One batch of two aligned modalities. */
 export interface PairBatch {
+  /** The two modalities, in the order of all fields below. */
   readonly modalities: readonly [string, string];
   /** Number of rows b. */
   readonly size: number;
@@ -22,6 +23,7 @@ export interface PairBatch {
 
 /** A resumable stream of batches. */
 export interface PairSource {
+  /** The two modalities of every batch. */
   readonly modalities: readonly [string, string];
   /** The next batch. */
   next(): PairBatch;
@@ -41,7 +43,9 @@ export interface TokenNoise {
 
 /** Options of {@link PairSampler}. */
 export interface PairSamplerOptions {
+  /** Rows of a batch. */
   readonly batch: number;
+  /** Decides order and noise. */
   readonly seed: number;
   /** Pair anew within each class every epoch, from the same disjoint samples. Default false: pairs stay as aligned. */
   readonly repair?: boolean;
@@ -51,6 +55,7 @@ export interface PairSamplerOptions {
 
 /** What a sampler reads of a data set. */
 export interface SampledData {
+  /** Modalities by name. */
   readonly modalities: Readonly<Record<string, Pick<ModalityData, 'name' | 'vocabSize' | 'train'>>>;
 }
 
@@ -59,6 +64,7 @@ const STREAM = 2 ** 24;
 
 /** Gives every pair of a set once per epoch; the last batch of an epoch takes its rest from the next one. */
 export class PairSampler implements PairSource {
+  /** The two modalities of every batch. */
   readonly modalities: readonly [string, string];
   readonly #pair: PairSet;
   readonly #sets: readonly [TokenSet, TokenSet];

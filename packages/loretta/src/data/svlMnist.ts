@@ -20,8 +20,11 @@ export type SvlName = 'image' | 'text' | 'speech';
 
 /** Raw data of the three modalities. */
 export interface SvlSources {
+  /** Pictures of digits. */
   readonly image: RawSource<Image>;
+  /** Captions or real texts. */
   readonly text: RawSource<string>;
+  /** Spoken digits. */
   readonly speech: RawSource<Wave>;
 }
 
@@ -36,18 +39,25 @@ export interface SvlOptions {
   /** Default: a codebook of 64 MFCC frames, 16 a recording. */
   readonly speech?: SpeechTokens;
   /** Default: captions word by word. Real texts need one of the others. */
-  readonly text?: { readonly kind: 'caption' } | ReviewTokens;
+  readonly text?:
+    | {
+        /** Captions of our grammar. */
+        readonly kind: 'caption';
+      }
+    | ReviewTokens;
   /** Pairs per class, of both pair sets or of each: (link, first other), (link, second other). Default: all there are. */
   readonly pairsPerClass?: number | readonly number[];
   /** Draw with replacement where a class has too few samples. Default false. */
   readonly reuse?: boolean;
   /** Test rows per class. Default: all there are. */
   readonly testPerClass?: number;
+  /** Called while tokenizers are trained. */
   readonly onProgress?: DataProgress;
 }
 
 /** Aligned SVL-MNIST. */
 export interface SvlMnist extends AlignedData {
+  /** The modality that is seen with both others. */
   readonly link: SvlName;
   /** The two modalities that are never seen together. */
   readonly unseen: readonly [SvlName, SvlName];

@@ -7,6 +7,7 @@ import { DataError, requireCount, requireReal } from './errors';
 
 /** One modality of the toy. */
 export interface ToyModality {
+  /** Name, unique in a toy. */
   readonly name: string;
   /** Tokens per sequence. */
   readonly length: number;
@@ -47,8 +48,11 @@ const CONFUSION_SAMPLES = 2 ** 14;
 
 /** The generative model and its exact posteriors. */
 export class Toy {
+  /** The modalities, neighbours first to last. */
   readonly modalities: readonly ToyModality[];
+  /** Number of latent classes. */
   readonly classes: number;
+  /** Number of different tokens. */
   readonly alphabet: number;
   readonly #seed: number;
   readonly #prototypes: ReadonlyMap<string, Int32Array>;

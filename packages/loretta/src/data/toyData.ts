@@ -11,6 +11,7 @@ const STREAM = 2 ** 24;
 
 /** Fresh pairs of two toy modalities, uniform over classes; batch n is a function of (seed, n) alone. */
 export class ToySampler implements PairSource {
+  /** The two modalities of every batch. */
   readonly modalities: readonly [string, string];
   readonly #toy: Toy;
   readonly #batch: number;
@@ -58,6 +59,7 @@ export class ToySampler implements PairSource {
 
 /** Options of {@link toyData}. */
 export interface ToyDataOptions {
+  /** Decides the sequences and which go together. */
   readonly seed: number;
   /** Observed pairs. Default: neighbours in the order of the toy's modalities, A–B, B–C, … */
   readonly pairs?: readonly (readonly [string, string])[];

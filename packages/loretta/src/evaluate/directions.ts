@@ -10,18 +10,25 @@ import { logLikelihood, type Rows, tokenCounts } from './score';
 
 /** What evaluation works on. */
 export interface EvaluationContext {
+  /** The model in evaluation. */
   readonly model: Decoder;
+  /** Its joint vocabulary. */
   readonly vocab: Vocabulary;
+  /** Tokens and aligned test rows. */
   readonly data: TrainData;
+  /** Judge of each modality. */
   readonly judges: Readonly<Record<string, Judge>>;
   /** Aligned test rows that count. */
   readonly rows: number;
+  /** Of what is generated and drawn. */
   readonly seed: number;
 }
 
 /** One direction, `from -> to`. */
 export interface Direction {
+  /** The condition. */
   readonly from: string;
+  /** What is predicted. */
   readonly to: string;
   /** Whether training had real pairs of the two. */
   readonly seen: boolean;
@@ -29,6 +36,7 @@ export interface Direction {
   readonly matched: Estimate;
   /** Given `from` of another class. */
   readonly mismatched: Estimate;
+  /** Given nothing. */
   readonly unconditional: Estimate;
   /** Mismatched minus matched, paired by row: what the condition is worth. */
   readonly gain: Estimate;

@@ -17,7 +17,9 @@ import { probe } from './probe';
 
 /** Results on a pair that was never seen together. */
 export interface UnseenPair {
+  /** The condition. */
   readonly from: string;
+  /** What is predicted. */
   readonly to: string;
   /** 1-of-classes matching by pointwise mutual information. */
   readonly matching: Estimate;
@@ -25,15 +27,21 @@ export interface UnseenPair {
   readonly route: readonly string[];
   /** Judged accuracy of the chain over the link, plain and guided. */
   readonly chain: Estimate;
+  /** As `chain`, with guidance at every hop. */
   readonly chainGuided: Estimate;
   /** A probe trained on `from`, tested on `to`. */
   readonly transfer: Estimate;
 }
 
+/** Everything that was measured. */
 export interface Evaluation {
+  /** Aligned test rows that counted. */
   readonly rows: number;
+  /** Number of classes: chance is one of them. */
   readonly classes: number;
+  /** All directions between two modalities. */
   readonly directions: readonly Direction[];
+  /** Directions between modalities that training never saw together. */
   readonly unseen: readonly UnseenPair[];
   /** Linear probe of each modality on itself. */
   readonly probes: Readonly<Record<string, Estimate>>;
@@ -43,8 +51,11 @@ export interface Evaluation {
   readonly samples: readonly Sample[];
 }
 
+/** Blocks generated in one unseen direction. */
 export interface Sample {
+  /** The condition. */
   readonly from: string;
+  /** What was generated. */
   readonly to: string;
   /** Aligned test rows that were the condition. */
   readonly rows: readonly number[];
@@ -54,13 +65,17 @@ export interface Sample {
   readonly judged: readonly number[];
 }
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
+  /** Of what is generated and drawn. */
   readonly seed: number;
   /** Aligned test rows (all that there are, if fewer). */
   readonly rows: number;
   /** Rows of the matching task. */
   readonly matchingRows: number;
+  /** Scale of guided generation; 1 is none. */
   readonly guidance: number;
+  /** Called as stages advance. */
   readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
 

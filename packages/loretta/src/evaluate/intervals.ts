@@ -2,8 +2,11 @@
 
 /** A value and the interval around it. */
 export interface Estimate {
+  /** The estimate itself. */
   readonly value: number;
+  /** Lower end of the interval. */
   readonly low: number;
+  /** Upper end of the interval. */
   readonly high: number;
   /** Observations. */
   readonly n: number;

@@ -34,7 +34,9 @@ class Classifier extends Module {
   }
 }
 
+/** Options of `trainJudge`. */
 export interface JudgeOptions {
+  /** Of the weights and the order of the samples. */
   readonly seed: number;
   /** Default 600. */
   readonly steps?: number;
@@ -44,6 +46,7 @@ export interface JudgeOptions {
 
 /** A trained judge and how good it is. */
 export class Judge {
+  /** The modality that it judges. */
   readonly name: string;
   /** Share of real test sequences that it classifies rightly: the ceiling of what it can find in generated ones. */
   readonly accuracy: number;
@@ -89,6 +92,7 @@ export class Judge {
     return out;
   }
 
+  /** Frees the weights. */
   dispose(): void {
     this.model.dispose();
   }

@@ -10,7 +10,9 @@ const CHUNK = 128;
 
 /** A block of rows `[b, length]` in joint ids. */
 export interface Rows {
+  /** Which modality it is. */
   readonly modality: string;
+  /** `[b, length]` joint ids. */
   readonly ids: Int32Array;
 }
 

@@ -5,40 +5,58 @@ import { ARMS, type ArmName, type TransitiveSchedule } from '../train/arms';
 
 /** Everything that decides a run but the data. Plain JSON. */
 export interface ExperimentConfig {
+  /** Of data order, weights and sampling. */
   readonly seed: number;
+  /** Methods to compare. */
   readonly arms: readonly ArmName[];
+  /** Size of the decoder. */
   readonly model: {
+    /** Width of the residual stream. */
     readonly dim: number;
+    /** Number of blocks. */
     readonly layers: number;
+    /** Heads of attention. */
     readonly heads: number;
+    /** Probability in [0, 0.9]. */
     readonly dropout: number;
   };
+  /** Optimisation, the same for every arm. */
   readonly train: {
     /** Steps of an arm, the common warm-up included. */
     readonly steps: number;
     /** Rows of each pair set in a step. */
     readonly batch: number;
+    /** Largest learning rate. */
     readonly lr: number;
+    /** Steps in which the rate rises. */
     readonly lrWarmup: number;
     /** Smallest rate as a share of `lr`. */
     readonly minLr: number;
+    /** Of AdamW. */
     readonly weightDecay: number;
+    /** Largest global gradient norm. */
     readonly clip: number;
     /** Share of tokens that augmentation replaces. */
     readonly noise: number;
     /** Frames that speech is shifted by, at most. */
     readonly shift: number;
   };
+  /** The transitive part, and when it begins. */
   readonly transitive: TransitiveSchedule & {
     /** First and last step at which the transitive arm may begin. */
     readonly earliest: number;
+    /** Last step at which the transitive arm may begin. */
     readonly latest: number;
     /** Generator's judged accuracy that opens the gate. */
     readonly skill: number;
   };
+  /** Size of the evaluation. */
   readonly evaluate: {
+    /** Aligned test rows, at most. */
     readonly rows: number;
+    /** Rows of the matching task, at most. */
     readonly matchingRows: number;
+    /** Scale of guided generation. */
     readonly guidance: number;
   };
 }

@@ -11,26 +11,41 @@ import { setUp } from './warmup';
 
 /** A point of a training curve: means over the steps since the point before. */
 export interface CurvePoint {
+  /** Steps taken. */
   readonly step: number;
+  /** Nats. */
   readonly loss: number;
+  /** Bits per token of each modality. */
   readonly bits: Readonly<Record<string, number>>;
+  /** Rate of the last of the steps. */
   readonly lr: number;
+  /** Global gradient norm before clipping. */
   readonly gradNorm: number;
   /** Judged purity of pseudo-blocks in these steps; null where none were made. */
   readonly purity: number | null;
 }
 
+/** What an arm gives. */
 export interface ArmResult {
+  /** The method. */
   readonly arm: ArmName;
+  /** Of the run. */
   readonly seed: number;
+  /** Steps taken, the warm-up included. */
   readonly steps: number;
+  /** Training curve from the fork on. */
   readonly curve: readonly CurvePoint[];
+  /** What was measured at the end. */
   readonly evaluation: Evaluation;
+  /** Time of training, from the fork on. */
   readonly trainSeconds: number;
+  /** Number of trainable numbers. */
   readonly parameters: number;
+  /** Weights and optimiser state, safetensors. */
   readonly checkpoint: Uint8Array;
 }
 
+/** Called as an arm advances: `done` of `total` steps of its stage, with the latest loss in nats. */
 export type ArmProgress = (
   stage: 'train' | 'evaluate',
   done: number,

@@ -11,6 +11,7 @@ import { setUp, type WarmUp, warmUp } from './warmup';
 export interface ArmRunner {
   /** Arms that run at the same time. */
   readonly slots: number;
+  /** Trains and evaluates one arm, from a checkpoint where it forks. */
   run(
     name: ArmName,
     data: TrainData,
@@ -20,15 +21,22 @@ export interface ArmRunner {
   ): Promise<ArmResult>;
 }
 
+/** What an experiment gives. */
 export interface ExperimentResult {
+  /** The configuration that ran. */
   readonly config: ExperimentConfig;
+  /** How the common warm-up went. */
   readonly warmUp: Omit<WarmUp, 'checkpoint'> & {
+    /** Its training curve. */
     readonly curve: readonly CurvePoint[];
+    /** How long it took. */
     readonly seconds: number;
   };
+  /** Results in the order of `ARMS`. */
   readonly arms: readonly ArmResult[];
 }
 
+/** Called as a job advances: `done` of `total` steps of its stage, with the latest loss in nats. */
 export type ExperimentProgress = (
   job: 'warm-up' | ArmName,
   stage: 'train' | 'evaluate',

@@ -7,6 +7,7 @@ import type { TrainData } from '../train/data';
 import type { ExperimentConfig } from './config';
 import type { Setup } from './warmup';
 
+/** How often what the model generates is of the right class. */
 export interface Skill {
   /** The smallest of `byTarget`. */
   readonly least: number;

@@ -16,6 +16,7 @@ import { Vocabulary } from '../vocabulary';
 
 /** What decides a run on the toy. Plain JSON. */
 export interface ToySettings {
+  /** The method. */
   readonly arm: ArmName;
   /** Of the weights, the order of the data and what is generated. Prototypes are `world`'s. */
   readonly seed: number;
@@ -23,22 +24,31 @@ export interface ToySettings {
   readonly world: number;
   /** The chain: neighbours are seen together, the first and the last never. */
   readonly modalities: readonly ToyModality[];
+  /** Width of the residual stream. */
   readonly dim: number;
+  /** Number of blocks. */
   readonly layers: number;
+  /** Heads of attention. */
   readonly heads: number;
+  /** How tokens know where they are. */
   readonly positions: readonly PositionKind[];
+  /** Steps in all. */
   readonly steps: number;
   /** First step at which batches may be transitive. */
   readonly switchAt: number;
   /** Rows of each pair in a step. */
   readonly batch: number;
+  /** Largest learning rate. */
   readonly lr: number;
+  /** The transitive part. */
   readonly transitive: TransitiveSchedule;
 }
 
 /** One direction, scored against what can be computed. */
 export interface ToyDirection {
+  /** The condition. */
   readonly from: string;
+  /** What is predicted. */
   readonly to: string;
   /** Bits per token of `to` given `from`. */
   readonly bits: Estimate;
@@ -48,6 +58,7 @@ export interface ToyDirection {
   readonly accuracy: Estimate;
   /** The same, generated hop by hop along the observed pairs. */
   readonly chain: Estimate;
+  /** The right answers. */
   readonly optimum: ToyOptimum;
 }
 
@@ -99,10 +110,15 @@ export function toySettings(
 
 /** A model on the toy: train it, score it. */
 export class ToyRun {
+  /** What decides the run. */
   readonly settings: ToySettings;
+  /** The generative model. */
   readonly toy: Toy;
+  /** Joint vocabulary of its modalities. */
   readonly vocab: Vocabulary;
+  /** Neighbours are observed pairs. */
   readonly graph: ModalityGraph;
+  /** The model in training. */
   readonly model: Decoder;
   readonly #trainer: Trainer;
   readonly #arm: Arm;

@@ -14,14 +14,23 @@ import { evaluateSkill, type Skill } from './skill';
 
 /** A model in training with its surroundings. */
 export interface Setup {
+  /** Joint vocabulary of the data. */
   readonly vocab: Vocabulary;
+  /** Graph of observed pairs. */
   readonly graph: ModalityGraph;
+  /** The decoder. */
   readonly model: Decoder;
+  /** Trains the decoder. */
   readonly trainer: Trainer;
 }
 
 /** Vocabulary and graph of observed pairs. */
-export function describeData(data: TrainData): { vocab: Vocabulary; graph: ModalityGraph } {
+export function describeData(data: TrainData): {
+  /** Joint vocabulary. */
+  vocab: Vocabulary;
+  /** Graph of observed pairs. */
+  graph: ModalityGraph;
+} {
   const names = Object.keys(data.modalities);
   return {
     vocab: new Vocabulary(modalitiesOf(data)),
@@ -96,10 +105,13 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
 
 /** How the common warm-up ended. */
 export interface WarmUp {
+  /** Steps taken. */
   readonly steps: number;
+  /** Skill at the end. */
   readonly skill: Skill;
   /** The gate opened because the skill was reached, not because time ran out. */
   readonly reached: boolean;
+  /** Where the arms fork, safetensors. */
   readonly checkpoint: Uint8Array;
 }
 

@@ -10,11 +10,17 @@ import type { Vocabulary } from '../vocabulary';
 import { loadData, trainDataOf } from './load-data';
 import { checkpointPath, type RunFile } from './run-folder';
 
+/** A trained model with its data. */
 export interface LoadedArm {
+  /** The decoder with the weights of the arm. */
   readonly model: Decoder;
+  /** Its joint vocabulary. */
   readonly vocab: Vocabulary;
+  /** Graph of observed pairs. */
   readonly graph: ModalityGraph;
+  /** The data with their codecs. */
   readonly loaded: SvlMnist;
+  /** The tokens alone. */
   readonly data: TrainData;
 }
 

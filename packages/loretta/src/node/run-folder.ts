@@ -13,25 +13,39 @@ import type { ArmResult } from '../experiment/run-arm';
 export interface DataChoice {
   /** Folder of real files; null is the embedded data. */
   readonly folder: string | null;
+  /** Which texts of the folder. */
   readonly texts: FolderTexts;
+  /** The modality that is seen with both others. */
   readonly link: SvlName;
+  /** Size of the data set. */
   readonly profile: 'full' | 'quick';
+  /** Of codebooks, alignment and synthesis. */
   readonly seed: number;
 }
 
 /** What `run.json` holds. */
 export interface RunFile {
+  /** Of the format. */
   readonly version: 1;
+  /** Data that it ran on. */
   readonly data: DataChoice;
+  /** Origins and licences of the data. */
   readonly credits: readonly string[];
+  /** The configuration. */
   readonly config: ExperimentConfig;
+  /** The common warm-up. */
   readonly warmUp: ExperimentResult['warmUp'];
+  /** Results of the arms, without their weights. */
   readonly arms: readonly Omit<ArmResult, 'checkpoint'>[];
   /** Backend and machine that ran it. */
   readonly ran: {
+    /** Name and executor. */
     readonly backend: string;
+    /** Version of Node. */
     readonly node: string;
+    /** Cores that were there. */
     readonly cores: number;
+    /** Time of the whole run. */
     readonly seconds: number;
   };
 }

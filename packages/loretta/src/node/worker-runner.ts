@@ -16,7 +16,12 @@ type Message =
   | { kind: 'result'; result: ArmResult }
   | { kind: 'error'; name: string; message: string };
 
-/** @param entry the built worker file */
+/**
+ * Runs arms in worker threads, each on a backend of its own.
+ * @param entry the built worker file
+ * @param slots arms at the same time
+ * @param backend name of the backend, as the command line takes it
+ */
 export function workerRunner(entry: URL, slots: number, backend: string): ArmRunner {
   return {
     slots,

@@ -8,8 +8,14 @@ import { Vocabulary } from '../vocabulary';
 import type { Objective } from './objective';
 
 /** One span a row, or so many as Poisson(λ) says, at least one. */
-export type SpanCount = 'fixed' | { readonly poisson: number };
+export type SpanCount =
+  | 'fixed'
+  | {
+      /** λ, the mean before the clamp. */
+      readonly poisson: number;
+    };
 
+/** Options of `masked`. */
 export interface MaskedOptions {
   /** Share of rows that are masked; default 0.5. */
   readonly probability?: number;

@@ -8,14 +8,19 @@ import type { Vocabulary } from '../vocabulary';
 
 /** Aligned rows of the modalities that are present. */
 export interface Batch {
+  /** Number of rows. */
   readonly b: number;
   /** `[b, length]` joint ids by modality. */
   readonly blocks: Readonly<Record<string, Int32Array>>;
 }
 
+/** What an objective may use. */
 export interface ObjectiveContext {
+  /** Generates pseudo-modalities. */
   readonly model: Decoder;
+  /** Joint vocabulary of the batch. */
   readonly vocab: Vocabulary;
+  /** Which pairs are observed. */
   readonly graph: ModalityGraph;
   /** Orders, spans and branches. */
   readonly random: HostRandom;
@@ -25,6 +30,7 @@ export interface ObjectiveContext {
 
 /** A block that the model made, row by row beside the real ones. */
 export interface GeneratedBlock {
+  /** What was generated. */
   readonly modality: string;
   /** Block that it was generated from. */
   readonly from: string;
@@ -32,8 +38,11 @@ export interface GeneratedBlock {
   readonly ids: Int32Array;
 }
 
+/** What an objective gives. */
 export interface ObjectiveResult {
+  /** Sequences with their targets. */
   readonly packed: Packed;
+  /** What the model made for them, for measuring its purity. */
   readonly generated: readonly GeneratedBlock[];
 }
 

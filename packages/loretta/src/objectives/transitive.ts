@@ -18,6 +18,7 @@ import {
   realBlocks,
 } from './objective';
 
+/** Options of `transitive`. */
 export interface TransitiveOptions {
   /** Targets in real blocks only (default), or in generated ones too. */
   readonly lossOn?: LossOn;

@@ -26,6 +26,7 @@ export type ArmName =
   | 'shuffled'
   | 'oracle';
 
+/** All arms, in the order of reports. */
 export const ARMS: readonly ArmName[] = [
   'causal',
   'cm3',
@@ -37,6 +38,7 @@ export const ARMS: readonly ArmName[] = [
   'oracle',
 ];
 
+/** How an arm does its transitive steps. */
 export interface TransitiveSchedule {
   /** Share of transitive steps once they are on. */
   readonly share: number;
@@ -50,7 +52,9 @@ export interface TransitiveSchedule {
   readonly allProbability: number;
 }
 
+/** A method: what its training steps do. */
 export interface Arm {
+  /** Which one. */
   readonly name: ArmName;
   /** What every step may do. */
   readonly base: Objective;

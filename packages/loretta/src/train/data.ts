@@ -9,18 +9,27 @@ import type { Vocabulary } from '../vocabulary';
 
 /** A modality's tokens. */
 export interface TokenData {
+  /** Name, unique in a data set. */
   readonly name: string;
+  /** Number of local ids. */
   readonly vocabSize: number;
+  /** Longest sequence in tokens. */
   readonly maxLength: number;
+  /** Whether every sequence is `maxLength` long. */
   readonly fixedLength: boolean;
+  /** Tokens to train on. */
   readonly train: TokenSet;
+  /** Tokens to evaluate on. */
   readonly test: TokenSet;
 }
 
 /** Tokenized modalities, their observed pairs and aligned test rows. Plain data. */
 export interface TrainData {
+  /** Modalities by name. */
   readonly modalities: Readonly<Record<string, TokenData>>;
+  /** The observed pairs. */
   readonly pairs: readonly PairSet[];
+  /** Aligned test rows. */
   readonly test: AlignedTest;
   /** Real pairs of the two unseen modalities, for the oracle only. */
   readonly oracle: PairSet | null;

@@ -30,20 +30,27 @@ import type { Vocabulary } from '../vocabulary';
 import type { Arm } from './arms';
 import { toBatch } from './data';
 
+/** What a trainer works with. */
 export interface TrainerOptions {
+  /** The decoder to train. */
   readonly model: Decoder;
+  /** Joint vocabulary of the sources. */
   readonly vocab: Vocabulary;
+  /** Which pairs are observed. */
   readonly graph: ModalityGraph;
   /** One stream of batches for each pair set. */
   readonly sources: readonly PairSource[];
+  /** Of orders, branches, samples and dropout. */
   readonly seed: number;
   /** Length of the schedule. */
   readonly totalSteps: number;
+  /** Largest learning rate. */
   readonly lr: number;
   /** Steps of linear warm-up of the rate. */
   readonly lrWarmup: number;
   /** Smallest rate, as a share of `lr`. */
   readonly minLr: number;
+  /** Of AdamW. */
   readonly weightDecay: number;
   /** Largest global gradient norm. */
   readonly clip: number;
@@ -53,19 +60,27 @@ export interface TrainerOptions {
 
 /** What happened in a step. */
 export interface StepReport {
+  /** Number of the step, from 0. */
   readonly step: number;
+  /** Nats: mean over modalities, then over rows. */
   readonly loss: number;
   /** Mean loss of each modality's tokens in this step, bits; absent where it was no target. */
   readonly bits: Readonly<Record<string, number>>;
+  /** Global gradient norm before clipping. */
   readonly gradNorm: number;
+  /** Learning rate of the step. */
   readonly lr: number;
   /** Pair sets whose batch was transitive. */
   readonly transitive: number;
   /** What was generated, with the class of the row it was generated for. */
   readonly generated: readonly {
+    /** What was generated. */
     modality: string;
+    /** Block that it was generated from. */
     from: string;
+    /** `[b, length]` joint ids. */
     ids: Int32Array;
+    /** Class of each row, `[b]`. */
     labels: Int32Array;
   }[];
 }
@@ -73,7 +88,9 @@ export interface StepReport {
 /** Counter values kept for one step. */
 const STREAM = 2 ** 20;
 
+/** Trains a decoder on the batches of several pair sets. */
 export class Trainer {
+  /** The model in training. */
   readonly model: Decoder;
   private readonly options: TrainerOptions;
   private readonly optimizer: AdamW;

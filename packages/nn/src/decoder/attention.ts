@@ -13,6 +13,7 @@ export interface AttentionContext {
   readonly mask: Tensor | null;
   /** i32 [b, t]: only the same number is seen. */
   readonly segments: Tensor | null;
+  /** Keys and values of earlier tokens; null without one. */
   readonly cache: KVCache | null;
   /** i32 [b]: keys that are there, with a cache that was not empty. */
   readonly lengths: Tensor | null;
@@ -20,9 +21,13 @@ export interface AttentionContext {
 
 /** softmax(QKᵀ / √d, causal) V, with `heads / kvHeads` queries to each key (Ainslie et al. 2023). */
 export class CausalSelfAttention extends Module {
+  /** Queries: `[heads · headDim, dim]`. */
   readonly q_proj: Linear;
+  /** Keys: `[kvHeads · headDim, dim]`. */
   readonly k_proj: Linear;
+  /** Values: `[kvHeads · headDim, dim]`. */
   readonly v_proj: Linear;
+  /** Back to the residual stream: `[dim, heads · headDim]`. */
   readonly o_proj: Linear;
   private readonly config: ResolvedDecoderConfig;
 

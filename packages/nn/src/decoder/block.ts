@@ -9,9 +9,13 @@ import { GeluMlp, SwiGluMlp } from './mlp';
 
 /** A pre-norm decoder block. */
 export class Block extends Module {
+  /** In front of the attention. */
   readonly input_layernorm: LayerNorm | RMSNorm;
+  /** Looks at other tokens. */
   readonly self_attn: CausalSelfAttention;
+  /** In front of the MLP. */
   readonly post_attention_layernorm: LayerNorm | RMSNorm;
+  /** Works on each token alone. */
   readonly mlp: SwiGluMlp | GeluMlp;
   private readonly p: number;
 

@@ -4,7 +4,9 @@ import type { ResolvedDecoderConfig } from './config';
 
 /** Keys and values of every layer, `[b, maxLength, kvHeads, headDim]`, of which the first `length` are there. */
 export class KVCache {
+  /** Rows b. */
   readonly batch: number;
+  /** Tokens that fit. */
   readonly maxLength: number;
   private readonly keys: Tensor[] = [];
   private readonly values: Tensor[] = [];
@@ -47,7 +49,12 @@ export class KVCache {
     layer: number,
     key: Tensor,
     value: Tensor,
-  ): { readonly keys: Tensor; readonly values: Tensor } {
+  ): {
+    /** `[b, maxLength, kvHeads, headDim]`. */
+    readonly keys: Tensor;
+    /** `[b, maxLength, kvHeads, headDim]`. */
+    readonly values: Tensor;
+  } {
     const keys = updateSlice(this.keys[layer]!, key, this.filled, 1, { donate: true }).keep();
     this.keys[layer] = keys;
     const values = updateSlice(this.values[layer]!, value, this.filled, 1, { donate: true }).keep();
@@ -68,10 +75,12 @@ export class KVCache {
     this.filled = length;
   }
 
+  /** Frees the memory. */
   dispose(): void {
     for (const t of [...this.keys, ...this.values]) t.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

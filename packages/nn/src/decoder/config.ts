@@ -14,7 +14,9 @@ export interface DecoderConfig {
   readonly vocab: number;
   /** Width of the residual stream. */
   readonly dim: number;
+  /** Number of blocks. */
   readonly layers: number;
+  /** Heads of queries. */
   readonly heads: number;
   /** Heads of keys and values, a divisor of `heads`; default `heads`. */
   readonly kvHeads?: number;

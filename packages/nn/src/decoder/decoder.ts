@@ -21,6 +21,7 @@ import { Block, makeNorm } from './block';
 import type { KVCache } from './cache';
 import { type DecoderConfig, type ResolvedDecoderConfig, resolveDecoderConfig } from './config';
 
+/** Options of a forward pass. */
 export interface ForwardOptions {
   /** i32 [t] or [b, t]: absolute positions for rope and the learned table; default 0, 1, … (from the cache's length on). */
   readonly positions?: Tensor;
@@ -40,10 +41,15 @@ export interface ForwardOptions {
 
 /** Embeddings, blocks and the final norm, under the names of Hugging Face's Llama. */
 export class DecoderStack extends Module {
+  /** Token embeddings `[v, d]`. */
   readonly embed_tokens: Embedding;
+  /** Table by absolute position `[maxLength, d]`; null without `learned` positions. */
   readonly embed_positions: Embedding | null;
+  /** Table by place in the block `[withinLength, d]`; null without `within-block` positions. */
   readonly within_positions: Embedding | null;
+  /** Blocks, first to last. */
   readonly layers: readonly Block[];
+  /** Final norm. */
   readonly norm: LayerNorm | RMSNorm;
 
   constructor(config: ResolvedDecoderConfig, key: Key | null) {
@@ -64,8 +70,11 @@ export class DecoderStack extends Module {
 
 /** A causal language model over one vocabulary of token ids. */
 export class Decoder extends Module {
+  /** The configuration with its defaults. */
   readonly config: ResolvedDecoderConfig;
+  /** Everything up to the final norm. */
   readonly model: DecoderStack;
+  /** Output layer `[v, d]`; null where the embeddings are it. */
   readonly lm_head: Linear | null;
 
   /**

@@ -6,8 +6,11 @@ import type { ResolvedDecoderConfig } from './config';
 
 /** down(silu(gate(x)) ⊙ up(x)) (Shazeer 2020). */
 export class SwiGluMlp extends Module {
+  /** `[ffDim, dim]`. */
   readonly gate_proj: Linear;
+  /** `[ffDim, dim]`. */
   readonly up_proj: Linear;
+  /** `[dim, ffDim]`. */
   readonly down_proj: Linear;
 
   /** @param key null makes zeros */
@@ -33,7 +36,9 @@ export class SwiGluMlp extends Module {
 
 /** down(gelu(up(x))), gelu by tanh, as GPT-2. */
 export class GeluMlp extends Module {
+  /** `[ffDim, dim]`. */
   readonly up_proj: Linear;
+  /** `[dim, ffDim]`. */
   readonly down_proj: Linear;
 
   /** @param key null makes zeros */

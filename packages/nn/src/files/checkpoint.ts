@@ -5,8 +5,11 @@ import type { Module } from '../module';
 import type { Optimizer } from '../optim/optimizer';
 import { parseSafetensors, serializeSafetensors } from './safetensors';
 
+/** What a checkpoint is made of. */
 export interface CheckpointParts {
+  /** Whose parameters are stored. */
   readonly model: Module;
+  /** Whose state and step count are stored. */
   readonly optimizer?: Optimizer;
 }
 

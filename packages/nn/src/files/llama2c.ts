@@ -6,6 +6,7 @@ import { CheckpointError } from '../errors';
 import type { HostTensor } from '../host';
 import { plainBytes, type Safetensors } from './safetensors';
 
+/** Options of the loaders. */
 export interface LoadOptions {
   /** Default `f32`. */
   readonly dtype?: FloatDType;

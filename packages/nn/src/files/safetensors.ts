@@ -13,23 +13,31 @@ export const MAX_HEADER_BYTES = 100_000_000;
 
 /** A tensor's place in the data part of a file. */
 export interface TensorEntry {
+  /** Key in the header. */
   readonly name: string;
+  /** Element type in the file. */
   readonly dtype: FileDType;
+  /** Row-major sizes. */
   readonly shape: readonly number[];
   /** Bytes into the data. */
   readonly begin: number;
+  /** Bytes into the data, behind the last one. */
   readonly end: number;
 }
 
+/** Header of a safetensors file. */
 export interface SafetensorsHeader {
   /** In the order of the header. */
   readonly entries: readonly TensorEntry[];
+  /** Strings by name. */
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** Contents of a safetensors file. */
 export interface Safetensors {
   /** In the order of the header; F16 and BF16 are widened. */
   readonly tensors: Map<string, HostTensor>;
+  /** Strings by name. */
   readonly metadata: ReadonlyMap<string, string>;
 }
 

@@ -13,14 +13,19 @@ export interface Guidance {
   readonly within?: Tensor;
 }
 
+/** Options of `generate`, `generateFixed` and `generateStream`. */
 export interface GenerateOptions {
+  /** New tokens of a row, at most. */
   readonly maxNewTokens: number;
   /** Needed unless temperature is 0. The same key, prompt and options give the same tokens. */
   readonly key?: Key;
   /** 0 is greedy; default 1. */
   readonly temperature?: number;
+  /** Keeps the k most likely tokens. */
   readonly topK?: number;
+  /** Keeps the most likely tokens that hold this probability together. */
   readonly topP?: number;
+  /** Keeps tokens at least so many times as likely as the best, 0 to 1. */
   readonly minP?: number;
   /** 1 (default) is none. */
   readonly repetitionPenalty?: number;
@@ -33,7 +38,13 @@ export interface GenerateOptions {
   /** bool [b, t], false at left padding. */
   readonly attentionMask?: Tensor;
   /** Rows of the within-block table: of the prompt, i32 [b, t], and of the new token of step 0, 1, …. */
-  readonly within?: { readonly prompt: Tensor; readonly next: (step: number) => number };
+  readonly within?: {
+    /** i32 [b, t]. */
+    readonly prompt: Tensor;
+    /** Row of the new token of a step. */
+    readonly next: (step: number) => number;
+  };
+  /** Classifier-free guidance; default none. */
   readonly guidance?: Guidance;
   /** Also return the logits of every step, before filters and temperature; default false. */
   readonly logits?: boolean;

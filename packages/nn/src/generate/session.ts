@@ -119,6 +119,7 @@ export class DecodeSession {
     this.step++;
   }
 
+  /** Frees the cache and everything that the session keeps. */
   dispose(): void {
     const { prompt, cache } = this;
     cache.dispose();
@@ -133,6 +134,7 @@ export class DecodeSession {
     for (const t of [...rest, this.seen, this.current]) t?.dispose();
   }
 
+  /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -10,6 +10,7 @@ import {
 } from '@loretta-ts/core';
 import { Module, Param } from '../module';
 
+/** Options of `Conv1d` and `Conv2d`. */
 export interface ConvOptions {
   /** Null makes zeros, to be loaded. */
   readonly key: Key | null;
@@ -29,7 +30,9 @@ export interface ConvOptions {
 
 /** A convolution over a line; the weight is `[out, in / groups, kernel]`. */
 export class Conv1d extends Module {
+  /** `[out, in / groups, kernel]`. */
   readonly weight: Param;
+  /** `[out]`, or null. */
   readonly bias: Param | null;
   private readonly window: Window;
 
@@ -48,7 +51,9 @@ export class Conv1d extends Module {
 
 /** A convolution over a plane, square kernel; the weight is `[out, in / groups, kernel, kernel]`. */
 export class Conv2d extends Module {
+  /** `[out, in / groups, kernel, kernel]`. */
   readonly weight: Param;
+  /** `[out]`, or null. */
   readonly bias: Param | null;
   private readonly window: Window;
 

@@ -12,6 +12,7 @@ import { Module } from '../module';
 
 /** Zeroes entries with probability p and scales the others by 1 / (1 − p) (Srivastava et al. 2014). */
 export class Dropout extends Module {
+  /** Probability that an entry is dropped. */
   readonly p: number;
 
   /** @throws ValueError when p is outside [0, 1] */

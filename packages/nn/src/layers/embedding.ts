@@ -3,6 +3,7 @@ import { embedding, type FloatDType, type Key, type Tensor } from '@loretta-ts/c
 import { Module, Param } from '../module';
 import { randomOrZeros } from './linear';
 
+/** Options of `Embedding`. */
 export interface EmbeddingOptions {
   /** Null makes zeros, to be loaded. */
   readonly key: Key | null;
@@ -14,6 +15,7 @@ export interface EmbeddingOptions {
 
 /** Rows of a table `[rows, dim]` by id. */
 export class Embedding extends Module {
+  /** `[rows, dim]`. */
   readonly weight: Param;
 
   constructor(rows: number, dim: number, options: EmbeddingOptions) {

@@ -11,6 +11,7 @@ import {
 } from '@loretta-ts/core';
 import { Module, Param } from '../module';
 
+/** Options of `Linear`. */
 export interface LinearOptions {
   /** Default false. */
   readonly bias?: boolean;
@@ -24,7 +25,9 @@ export interface LinearOptions {
 
 /** A dense layer; the weight is `[out, in]`. */
 export class Linear extends Module {
+  /** `[out, in]`. */
   readonly weight: Param;
+  /** `[out]`, or null. */
   readonly bias: Param | null;
 
   constructor(inSize: number, outSize: number, options: LinearOptions) {

@@ -2,6 +2,7 @@
 import { type FloatDType, layerNorm, ones, rmsNorm, type Tensor, zeros } from '@loretta-ts/core';
 import { Module, Param } from '../module';
 
+/** Options of `LayerNorm` and `RMSNorm`. */
 export interface NormOptions {
   /** Added to the variance; default 1e-5. */
   readonly eps?: number;
@@ -11,8 +12,11 @@ export interface NormOptions {
 
 /** (x − mean) / √(var + eps) · weight + bias (Ba et al. 2016). */
 export class LayerNorm extends Module {
+  /** `[dim]`, ones at the start. */
   readonly weight: Param;
+  /** `[dim]`, zeros at the start. */
   readonly bias: Param;
+  /** Added to the variance. */
   readonly eps: number;
 
   constructor(dim: number, options: NormOptions = {}) {
@@ -31,7 +35,9 @@ export class LayerNorm extends Module {
 
 /** x / √(mean(x²) + eps) · weight (Zhang and Sennrich 2019). */
 export class RMSNorm extends Module {
+  /** `[dim]`, ones at the start. */
   readonly weight: Param;
+  /** Added to the mean square. */
   readonly eps: number;
 
   constructor(dim: number, options: NormOptions = {}) {

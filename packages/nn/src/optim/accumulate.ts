@@ -43,6 +43,7 @@ export class GradAccumulator implements GradSource {
     return total;
   }
 
+  /** Sums by parameter. */
   entries(): Iterable<[Param, Tensor]> {
     return this.sums.entries();
   }

@@ -8,6 +8,7 @@ import {
   scaled,
 } from './optimizer';
 
+/** Options of `Adam`. */
 export interface AdamOptions {
   /** Default 1e-3. */
   readonly lr?: number;
@@ -64,6 +65,7 @@ export class Adam extends Optimizer {
   }
 }
 
+/** Options of `RMSprop`. */
 export interface RmsPropOptions {
   /** Default 1e-2. */
   readonly lr?: number;

@@ -3,6 +3,7 @@ import { adamw, concat, type Tensor, tensor, tidy } from '@loretta-ts/core';
 import type { Param } from '../module';
 import { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optimizer';
 
+/** Options of `AdamW`. */
 export interface AdamWOptions {
   /** Default 1e-3. */
   readonly lr?: number;

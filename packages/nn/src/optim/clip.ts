@@ -12,6 +12,7 @@ import {
 
 /** Gradients of anything, as core's `Grads.entries` gives them. */
 export interface GradEntries {
+  /** Gradients with what they belong to. */
   entries(): Iterable<readonly [unknown, Tensor]>;
 }
 
@@ -41,7 +42,12 @@ export function clipScale(norm: Tensor, maxNorm: number): Tensor {
 export async function clipGradNorm(
   grads: GradEntries,
   maxNorm: number,
-): Promise<{ readonly norm: number; readonly scale: number }> {
+): Promise<{
+  /** Global norm before clipping. */
+  readonly norm: number;
+  /** Factor that clips, 1 at most. */
+  readonly scale: number;
+}> {
   if (!(maxNorm > 0)) throw new ValueError('clipGradNorm', `maxNorm is ${maxNorm}, not positive`);
   using total = gradNorm(grads).keep();
   const norm = await total.item();

@@ -14,6 +14,7 @@ export interface GradSource {
 /** Parameters with names, as `Module.namedParameters` gives them. */
 export type NamedParams = Iterable<readonly [string, Param]>;
 
+/** Options of one step. */
 export interface StepOptions {
   /** The rate of this step; default the one given at construction. */
   readonly lr?: number;

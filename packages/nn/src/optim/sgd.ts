@@ -8,6 +8,7 @@ import {
   scaled,
 } from './optimizer';
 
+/** Options of `SGD`. */
 export interface SgdOptions {
   /** Default 1e-3. */
   readonly lr?: number;

@@ -95,6 +95,7 @@ function swigluGradRule(g: Tensor, up: Tensor, dy: Tensor): readonly Tensor[] {
   return [mul(mul(dy, up), siluSlope(g)), mul(dy, mul(g, sigmoid(g)))];
 }
 
+/** Options of `gelu`. */
 export interface GeluOptions {
   /** The tanh approximation of GPT-2 (default), or exact. */
   readonly approximate?: boolean;

@@ -32,9 +32,13 @@ export const adamwOp: Op<'adamw'> = {
   },
 };
 
+/** Options of `adamw`. */
 export interface AdamwOptions {
+  /** Decay of the first moment. */
   readonly beta1: number;
+  /** Decay of the second moment. */
   readonly beta2: number;
+  /** Added to the root of the second moment. */
   readonly eps: number;
   /** Give p, m and v away: they are updated in place. */
   readonly donate?: boolean;

@@ -224,6 +224,7 @@ function attentionGradRule(ins: readonly Tensor[], attrs: AttentionAttrs): reado
   return n.bias ? [dq, dk, dv, sumTo(reshape(ds, [b, h, t, s]), n.bias.shape)] : [dq, dk, dv];
 }
 
+/** Options of `attention`. */
 export interface AttentionOptions {
   /** Query i stands at position i + qOffset and sees no later key. */
   readonly causal?: boolean;

@@ -124,6 +124,7 @@ function rmsNormGradRule(ins: readonly Tensor[]): readonly Tensor[] {
   return [dx, sumTo(mul(dy, xhat), weight.shape)];
 }
 
+/** Options of `layerNorm` and `rmsNorm`. */
 export interface NormOptions {
   /** Added to the variance (1e-5). */
   readonly eps?: number;

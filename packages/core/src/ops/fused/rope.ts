@@ -68,6 +68,7 @@ function rotate(x: Tensor, positions: Tensor, a: FusedAttrs['rope']): Tensor {
     : concat([turned, narrow(x, 3, a.rotaryDim, d - a.rotaryDim)], 3);
 }
 
+/** Options of `rope`. */
 export interface RopeOptions {
   /** Base of the frequencies (10000). */
   readonly theta?: number;

@@ -168,6 +168,7 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
   return alongLast(x, axis, 'logSoftmax', (rows) => apply1(logSoftmaxOp, [rows], {}));
 }
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
   /** Rows with this target have loss 0 (-100). */
   readonly ignoreIndex?: number;

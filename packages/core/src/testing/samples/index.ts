@@ -14,6 +14,7 @@ import type { Samples } from './sample';
 
 export type { OpSample, Samples } from './sample';
 
+/** Samples of every op, well conditioned and small. */
 export const opSamples: { readonly [N in OpName]: Samples<OpAttrs[N]> } = {
   ...binarySamples,
   ...compareSamples,

@@ -6,6 +6,7 @@ import type { HostValue } from '../values';
 
 /** Valid inputs and attributes of an op. */
 export interface OpSample<A> {
+  /** Inputs of the op, before they have a backend. */
   readonly ins: readonly HostValue[];
   /** Attributes for a run in f32 or f64. */
   readonly attrs: (float: FloatDType) => A;
@@ -13,6 +14,7 @@ export interface OpSample<A> {
   readonly derive?: (ins: readonly Tensor[]) => readonly Tensor[];
 }
 
+/** Arbitrary samples of an op, for fast-check. */
 export type Samples<A> = fc.Arbitrary<OpSample<A>>;
 
 /** A sample with attributes that do not depend on the dtype. */

@@ -38,6 +38,7 @@ export type FolderTexts = 'captions' | 'wine' | 'sotu';
 
 /** Options of {@link folderSvl}. */
 export interface FolderOptions extends SvlOptions {
+  /** Default `full`. */
   readonly profile?: keyof typeof SVL_PROFILES;
   /** Default `captions`. Real texts are tokenized by BPE unless `text` says otherwise. */
   readonly texts?: FolderTexts;

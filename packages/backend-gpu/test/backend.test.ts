@@ -1,0 +1,218 @@
+/** Info, errors, memory and reads of the backend. */
+import { type Backend, BackendError, ShapeError, ValueError, type View } from '@loretta-ts/core';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Device, loadGpuJs } from '../src/device';
+import { queuedExecutor } from '../src/executor';
+import { type GpuMode, gpu, supportedOps } from '../src/index';
+import { Memory } from '../src/memory';
+import { findWebGpu } from '../src/webgpu';
+import { availableModes } from './modes';
+
+const modes = await availableModes();
+const backends = new Map<GpuMode, Backend>();
+for (const mode of modes) backends.set(mode, await gpu({ mode, require: true }));
+afterAll(async () => {
+  for (const backend of backends.values()) await backend.dispose();
+});
+
+function upload(backend: Backend, data: Float32Array | Int32Array): View {
+  const dtype = data instanceof Float32Array ? 'f32' : 'i32';
+  const buffer = backend.alloc(data.length, dtype);
+  backend.write(buffer, 0, data);
+  return { buffer, offset: 0, shape: [data.length], dtype, size: data.length };
+}
+
+function empty(backend: Backend, dtype: 'f32' | 'i32', size: number): View {
+  return { buffer: backend.alloc(size, dtype), offset: 0, shape: [size], dtype, size };
+}
+
+/** What a kernel throws, at once or when its result is read. */
+async function failure(backend: Backend, kernel: () => void, out: View): Promise<unknown> {
+  try {
+    kernel();
+    await backend.read(out.buffer, out.dtype, 0, out.size);
+  } catch (error) {
+    return error;
+  }
+  return null;
+}
+
+describe('gpu()', () => {
+  it.each(['webgl', 'webgl2', 'headlessgl'] as const)('refuses %s', async (mode) => {
+    await expect(gpu({ mode })).rejects.toThrow(`mode ${mode} is not supported yet`);
+  });
+
+  it('refuses an unknown mode', async () => {
+    await expect(gpu({ mode: 'metal' as GpuMode })).rejects.toThrow('unknown mode "metal"');
+  });
+
+  it('names the install line when gpu.js is missing', async () => {
+    const missing = () => Promise.reject(new Error("Cannot find package 'gpu.js'"));
+    const error = await loadGpuJs(missing).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(BackendError);
+    expect((error as Error).message).toContain('npm install gpu.js@2.24.1');
+    await expect(loadGpuJs(async () => ({}))).rejects.toThrow('no class GPU');
+  });
+
+  it.runIf(!modes.includes('webgpu'))(
+    'degrades with a reason, or throws by `require`',
+    async () => {
+      const backend = await gpu({ mode: 'webgpu' });
+      expect(backend.info().executor).toBe('gpu.js webasm');
+      expect(backend.info().fallbackReason).toContain('webgpu: ');
+      await expect(gpu({ mode: 'webgpu', require: true })).rejects.toThrow('webgpu cannot run');
+    },
+  );
+
+  it.runIf(globalThis.navigator === undefined)('says why there is no WebGPU', async () => {
+    const { reason } = await findWebGpu(() => Promise.reject(new Error('no such module')));
+    expect(reason).toContain('no such module');
+    expect(reason).toContain('npm install webgpu');
+    const none = { globals: {}, create: () => ({ requestAdapter: async () => null }) };
+    expect((await findWebGpu(async () => none)).reason).toContain('no adapter');
+    expect(globalThis.navigator).toBeUndefined();
+  });
+
+  it('lists what is supported', () => {
+    expect(supportedOps()).toContain('matmul');
+    expect(supportedOps()).not.toContain('randomBits');
+  });
+});
+
+describe.each([...backends.keys()])('mode %s', (mode) => {
+  const backend = backends.get(mode)!;
+  const { kernels } = backend;
+
+  it('says what runs', () => {
+    const info = backend.info();
+    expect(info.executor).toBe(`gpu.js ${mode}`);
+    expect(info.fallbackReason).toBeNull();
+    expect(info.device === null).toBe(mode !== 'webgpu');
+    expect(backend.syncRead).toBe(mode !== 'webgpu');
+    expect(backend.readSync === undefined).toBe(mode === 'webgpu');
+  });
+
+  it('throws for randomBits, with the way out', () => {
+    const key = upload(backend, Int32Array.of(1, 2));
+    const out = empty(backend, 'i32', 4);
+    expect(() => kernels.randomBits([key], [out], { shape: [4], stream: 0 })).toThrow(
+      /randomBits: no kernel .* upload the floats/,
+    );
+    for (const v of [key, out]) backend.free(v.buffer);
+  });
+
+  it('refuses integers that f32 does not hold', async () => {
+    const big = 2 ** 24 - 1;
+    const buffer = backend.alloc(1, 'i32');
+    expect(() => backend.write(buffer, 0, Int32Array.of(big + 1))).toThrow(ValueError);
+    backend.write(buffer, 0, Int32Array.of(-big));
+    expect([...(await backend.read(buffer, 'i32', 0, 1))]).toEqual([-big]);
+    const x = upload(backend, Int32Array.of(big, 3, -big));
+    const one = upload(backend, Int32Array.of(1));
+    const out = empty(backend, 'i32', 3);
+    const add = await failure(backend, () => kernels.add([x, one], [out], {}), out);
+    expect(add).toBeInstanceOf(BackendError);
+    // partial sums leave the range, the sum itself does not
+    const total = empty(backend, 'i32', 1);
+    const terms = upload(backend, Int32Array.of(big, 3, -big));
+    const attrs = { axes: [0], keepDims: false };
+    const sum = await failure(backend, () => kernels.sum([terms], [total], attrs), total);
+    expect(sum).toBeInstanceOf(BackendError);
+    for (const b of [buffer, ...[x, one, out, total, terms].map((v) => v.buffer)]) backend.free(b);
+  });
+
+  it('carries a failure to what depends on it, and to nothing else', async () => {
+    const x = upload(backend, Float32Array.of(1, 2, 3));
+    // computed ids: the host of a GPU mode does not know them
+    const zeros = upload(backend, Int32Array.of(0, 0));
+    const shift = upload(backend, Int32Array.of(1, 7));
+    const ids = empty(backend, 'i32', 2);
+    kernels.add([zeros, shift], [ids], {});
+    const picked = empty(backend, 'f32', 2);
+    const doubled = empty(backend, 'f32', 2);
+    const error = await failure(
+      backend,
+      () => {
+        kernels.gather([x, ids], [picked], { axis: 0 });
+        kernels.add([picked, picked], [doubled], {});
+      },
+      doubled,
+    );
+    expect(error).toBeInstanceOf(ValueError);
+    expect((error as Error).message).toContain('index 7 (element 1) is outside [0, 3)');
+    expect([...(await backend.read(ids.buffer, 'i32', 0, 2))]).toEqual([1, 7]);
+    for (const v of [x, zeros, shift, ids, picked, doubled]) backend.free(v.buffer);
+  });
+
+  it('checks uploaded indices and divisors before anything runs', async () => {
+    const x = upload(backend, Float32Array.of(1, 2, 3));
+    const ids = upload(backend, Int32Array.of(0, -1));
+    const zeros = upload(backend, Int32Array.of(1, 0));
+    const out = empty(backend, 'f32', 2);
+    const rest = empty(backend, 'i32', 2);
+    expect(() => kernels.embedding([x, ids], [out], {})).toThrow('index -1 (element 1)');
+    expect(() => kernels.div([ids, zeros], [rest], {})).toThrow('i32 divisor is 0');
+    const none = empty(backend, 'f32', 0);
+    const top = { ...empty(backend, 'f32', 1), shape: [] };
+    expect(() => kernels.max([none], [top], { axes: [0], keepDims: false })).toThrow(ShapeError);
+    for (const v of [x, ids, zeros, out, rest, none, top]) backend.free(v.buffer);
+  });
+
+  it('counts memory and refuses buffers that are freed or foreign', async () => {
+    const before = backend.memory();
+    const buffer = backend.alloc(10, 'f32');
+    expect(backend.memory().buffers).toBe(before.buffers + 1);
+    expect(backend.memory().bytes).toBe(before.bytes + 40);
+    backend.write(buffer, 4, Float32Array.of(1, 2));
+    expect([...(await backend.read(buffer, 'f32', 4, 3))]).toEqual([1, 2, 0]);
+    expect(() => backend.write(buffer, 9, Float32Array.of(1, 2))).toThrow('elements 9 to 11');
+    await expect(backend.read(buffer, 'f32', -1, 1)).rejects.toThrow(BackendError);
+    backend.free(buffer);
+    expect(backend.memory().bytes).toBe(before.bytes);
+    expect(() => backend.free(buffer)).toThrow('freed');
+    await expect(backend.read({ bytes: 4 }, 'f32', 0, 1)).rejects.toThrow('not of this backend');
+    expect(() => backend.alloc(2 ** 24 + 1, 'f32')).toThrow('split the tensor');
+    expect(() => backend.alloc(1, 'f64')).toThrow('use f32');
+    expect(() => backend.alloc(-1, 'f32')).toThrow(BackendError);
+  });
+
+  it('reduces long axes in two steps and loops beyond 1000 turns', async () => {
+    const n = 3000;
+    const x = upload(
+      backend,
+      Float32Array.from({ length: n }, (_, i) => (i % 7) / 8),
+    );
+    const total = { ...empty(backend, 'f32', 1), shape: [] };
+    const product = empty(backend, 'f32', 1);
+    const last = empty(backend, 'f32', n);
+    kernels.sum([x], [total], { axes: [0], keepDims: false });
+    const square = { transA: false, transB: true };
+    const row = { ...x, shape: [1, n] };
+    kernels.matmul([row, row], [{ ...product, shape: [1, 1] }], square);
+    kernels.cumsum([x], [last], { axis: 0, reverse: false });
+    const values = Array.from({ length: n }, (_, i) => (i % 7) / 8);
+    const sum = values.reduce((s, v) => s + v, 0);
+    const squares = values.reduce((s, v) => s + v * v, 0);
+    expect((await backend.read(total.buffer, 'f32', 0, 1))[0]).toBe(sum);
+    expect((await backend.read(product.buffer, 'f32', 0, 1))[0]).toBeCloseTo(squares, 2);
+    expect((await backend.read(last.buffer, 'f32', n - 1, 1))[0]).toBe(sum);
+    for (const v of [x, total, product, last]) backend.free(v.buffer);
+  });
+});
+
+it('reports a kernel that gpu.js moved to another executor', async () => {
+  const gpuJs = await loadGpuJs();
+  const device = new Device({ ...gpuJs, WebAssemblyKernel: gpuJs.CPUKernel }, 'webasm');
+  const source = { name: 'one', arrays: [], ints: [], floats: [], body: 'return 1;' };
+  expect(() => device.run(source, [], 4)).toThrow('ran kernel one outside mode webasm');
+  await device.destroy();
+});
+
+it.runIf(modes.includes('webgpu'))('has no synchronous read in a queue', async () => {
+  const device = new Device(await loadGpuJs(), 'webgpu');
+  const executor = queuedExecutor(device);
+  const memory = new Memory(executor);
+  const buffer = memory.alloc(1, 'f32');
+  expect(() => memory.readSync(buffer, 'f32', 0, 1)).toThrow('await read');
+  await executor.dispose();
+});
