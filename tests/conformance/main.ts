@@ -5,7 +5,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Backend } from '@loretta-ts/core';
+import { type Backend, BackendError } from '@loretta-ts/core';
 import { backendByName } from './backends';
 import { groupNames, type Precision } from './format';
 import { runFolder } from './runner';
@@ -38,7 +38,9 @@ async function settings(argv: readonly string[]): Promise<Settings> {
   if (values.dtype !== 'f32' && values.dtype !== 'f64') {
     throw new UsageError(`--dtype ${values.dtype} is neither f32 nor f64`);
   }
-  const backend = await backendByName(values.backend);
+  const backend = await backendByName(values.backend).catch((error: unknown) => {
+    throw error instanceof BackendError ? new UsageError(error.message) : error;
+  });
   if (backend === null) throw new UsageError(`there is no backend ${values.backend}`);
   if (!backend.dtypes.includes(values.dtype)) {
     throw new UsageError(`${values.backend} has no ${values.dtype}`);

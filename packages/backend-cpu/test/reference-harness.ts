@@ -18,7 +18,7 @@ export interface Values extends Aval {
   readonly data: TypedArray;
 }
 
-export function values(dtype: DType, shape: Shape, elements: ArrayLike<number>): Values {
+function values(dtype: DType, shape: Shape, elements: ArrayLike<number>): Values {
   const data = typedArray(dtype, sizeOf(shape));
   if (elements.length !== data.length) throw new Error(`${elements.length} for [${shape}]`);
   data.set(elements);

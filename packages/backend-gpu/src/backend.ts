@@ -6,11 +6,11 @@ import {
   type Kernels,
   type MemoryInfo,
 } from '@loretta-ts/core';
+import { type Found, chooseMode, isDeviceMode } from './choose-mode';
 import { Device, type DeviceMode, isSupported, loadGpuJs } from './device';
 import { type Executor, immediateExecutor, queuedExecutor } from './executor';
 import { gpuKernels, presentNames } from './kernels/table';
 import { Memory } from './memory';
-import { findWebGpu } from './webgpu';
 
 /** Modes by the names that gpu.js gives them. `webgl`, `webgl2` and `headlessgl` are not supported yet and throw. */
 export type GpuMode = DeviceMode | 'webgl' | 'webgl2' | 'headlessgl';
@@ -31,15 +31,7 @@ export interface GpuBackend extends Backend {
   info(): GpuInfo;
 }
 
-const order: readonly DeviceMode[] = ['webgpu', 'webasm', 'cpu'];
 const notYet: readonly GpuMode[] = ['webgl', 'webgl2', 'headlessgl'];
-
-interface Found {
-  readonly mode: DeviceMode;
-  /** Adapter string of `webgpu`. */
-  readonly device: string | null;
-  readonly fallbackReason: string | null;
-}
 
 /**
  * A backend on gpu.js, which is loaded here. Modes `cpu` and `webasm` run at once on the host; `webgpu` runs in a
@@ -51,11 +43,11 @@ export async function gpu({ mode, require = false }: GpuOptions): Promise<GpuBac
   if (notYet.includes(mode)) {
     throw new BackendError('gpu', `mode ${mode} is not supported yet: use webgpu, webasm or cpu`);
   }
-  if (!(order as readonly string[]).includes(mode)) {
+  if (!isDeviceMode(mode)) {
     throw new BackendError('gpu', `unknown mode ${JSON.stringify(mode)}: webgpu, webasm or cpu`);
   }
   const gpuJs = await loadGpuJs();
-  const found = await choose(mode as DeviceMode, require, (m) => isSupported(gpuJs, m));
+  const found = await chooseMode(mode, require, (m) => isSupported(gpuJs, m));
   const device = new Device(gpuJs, found.mode);
   return backendOn(
     device.mode === 'webgpu' ? queuedExecutor(device) : immediateExecutor(device),
@@ -66,36 +58,6 @@ export async function gpu({ mode, require = false }: GpuOptions): Promise<GpuBac
 /** Names of the core ops that have a kernel; fused ops run on them by decomposition. */
 export function supportedOps(): readonly string[] {
   return presentNames();
-}
-
-async function choose(
-  asked: DeviceMode,
-  require: boolean,
-  supported: (mode: DeviceMode) => boolean,
-): Promise<Found> {
-  const reasons: string[] = [];
-  for (const mode of order.slice(order.indexOf(asked))) {
-    const { device, reason } = await tryMode(mode, supported);
-    if (reason === null) {
-      return { mode, device, fallbackReason: reasons.length > 0 ? reasons.join('; ') : null };
-    }
-    if (require) throw new BackendError('gpu', `mode ${mode} cannot run: ${reason}`);
-    reasons.push(`${mode}: ${reason}`);
-  }
-  throw new BackendError('gpu', reasons.join('; '));
-}
-
-async function tryMode(
-  mode: DeviceMode,
-  supported: (mode: DeviceMode) => boolean,
-): Promise<{ readonly device: string | null; readonly reason: string | null }> {
-  if (mode === 'webgpu') {
-    const { adapter, reason } = await findWebGpu();
-    if (reason !== null) return { device: null, reason };
-    const fits = supported(mode);
-    return { device: adapter, reason: fits ? null : 'gpu.js does not support this WebGPU' };
-  }
-  return { device: null, reason: supported(mode) ? null : 'the engine has no WebAssembly SIMD' };
 }
 
 function backendOn(executor: Executor, { mode, device, fallbackReason }: Found): GpuBackend {

@@ -146,6 +146,6 @@ export async function loadGpuJs(
 }
 
 /** The first line of what was thrown. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 }

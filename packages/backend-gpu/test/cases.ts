@@ -1,5 +1,14 @@
 /** Random inputs for every kernel: sizes up to 5, ranks up to 4, values off the half grid where ties or kinks matter. */
-import { type Aval, broadcastShapes, type DType, type Shape, sizeOf } from '@loretta-ts/core';
+import {
+  type Aval,
+  type Axes,
+  broadcastShapes,
+  type DType,
+  type None,
+  type OpAttrs,
+  type Shape,
+  sizeOf,
+} from '@loretta-ts/core';
 import fc from 'fast-check';
 import { type Case, type KernelName, type Value, value } from './harness';
 
@@ -55,7 +64,7 @@ function unary(
   out: (dtype: DType) => DType,
   dtypes: readonly Held[] = ['f32'],
   element?: fc.Arbitrary<number>,
-): fc.Arbitrary<Case<'neg'>> {
+): fc.Arbitrary<Case<None>> {
   return fc
     .tuple(fc.constantFrom(...dtypes), shapes())
     .chain(([dtype, shape]) => values(dtype, shape, dtype === 'f32' ? element : undefined))
@@ -67,7 +76,7 @@ function binary(
   dtypes: readonly Held[],
   element?: fc.Arbitrary<number>,
   second: fc.Arbitrary<number> | undefined = element,
-): fc.Arbitrary<Case<'add'>> {
+): fc.Arbitrary<Case<None>> {
   return fc
     .tuple(fc.constantFrom(...dtypes), broadcastable(2))
     .chain(([dtype, [a, b]]) => fc.tuple(values(dtype, a!, element), values(dtype, b!, second)))
@@ -116,7 +125,7 @@ function reduced(shape: Shape, axes: readonly number[], keepDims: boolean): numb
     : shape.filter((_, i) => !axes.includes(i));
 }
 
-function fold(min: number, element?: fc.Arbitrary<number>): fc.Arbitrary<Case<'sum'>> {
+function fold(min: number, element?: fc.Arbitrary<number>): fc.Arbitrary<Case<Axes>> {
   return fc
     .tuple(fc.constantFrom(...numbers), shapes(0, min))
     .chain(([dtype, shape]) =>
@@ -284,7 +293,9 @@ const longConv = fc
   .map((ins) => ({ ins, outs: [{ shape: broadcastOf(ins), dtype: 'f32' as const }], attrs: none }));
 
 /** Every kernel that runs; the type forgets none. */
-export const cases: { readonly [N in Exclude<KernelName, 'randomBits'>]: fc.Arbitrary<Case<N>> } = {
+export const cases: {
+  readonly [N in Exclude<KernelName, 'randomBits'>]: fc.Arbitrary<Case<OpAttrs[N]>>;
+} = {
   add: binary(same, numbers),
   sub: binary(same, numbers),
   mul: binary(same, numbers),

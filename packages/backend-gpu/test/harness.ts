@@ -27,10 +27,11 @@ export function value(dtype: DType, shape: Shape, elements: ArrayLike<number>): 
   return { dtype, shape, data };
 }
 
-export interface Case<N extends KernelName> {
+/** Inputs of a kernel with attributes `A`. */
+export interface Case<A> {
   readonly ins: readonly Value[];
   readonly outs: readonly Aval[];
-  readonly attrs: OpAttrs[N];
+  readonly attrs: A;
 }
 
 /** Elements around each view, which kernels must leave alone. */
@@ -50,7 +51,7 @@ function place(backend: Backend, v: Aval, data: TypedArray): View {
 export async function run<N extends KernelName>(
   backend: Backend,
   op: N,
-  { ins, outs, attrs }: Case<N>,
+  { ins, outs, attrs }: Case<OpAttrs[N]>,
 ): Promise<TypedArray[]> {
   const inputs = ins.map((v) => place(backend, v, v.data));
   const outputs = outs.map((v) => place(backend, v, typedArray(v.dtype, sizeOf(v.shape)).fill(1)));
@@ -97,7 +98,7 @@ export function mismatch(
 export async function expectSame<N extends KernelName>(
   backend: Backend,
   op: N,
-  c: Case<N>,
+  c: Case<OpAttrs[N]>,
   tolerance: readonly [number, number],
 ): Promise<void> {
   const want = await run(reference, op, c);

@@ -1,10 +1,10 @@
 /** Every kernel in every mode gives what the reference gives. */
-import type { Backend } from '@loretta-ts/core';
+import type { Backend, OpAttrs } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { gpu, supportedOps } from '../src/index';
 import { cases } from './cases';
-import { type Case, expectSame, type KernelName } from './harness';
+import { type Case, expectSame } from './harness';
 import { availableModes } from './modes';
 
 fc.configureGlobal({ seed: 20261124 });
@@ -41,10 +41,10 @@ describe.each([...backends.keys()])('mode %s', (mode) => {
   it.each(Object.keys(cases) as Tested[])('%s', async (op) => {
     const before = backend.memory();
     await fc.assert(
-      fc.asyncProperty(cases[op] as fc.Arbitrary<Case<KernelName>>, async (c) => {
+      fc.asyncProperty(cases[op] as fc.Arbitrary<Case<OpAttrs[Tested]>>, async (c) => {
         await expectSame(backend, op, c, wide[op] ?? tolerances[op] ?? [0, 0]);
       }),
-      { numRuns: mode === 'webgpu' ? 12 : 40 },
+      { numRuns: mode === 'webgpu' ? 8 : 25 },
     );
     expect(backend.memory().buffers).toBe(before.buffers);
     expect(backend.memory().bytes).toBe(before.bytes);

@@ -10,6 +10,7 @@ import {
   embedding,
   hostRandom,
   matmul,
+  mean,
   reshape,
   rmsNorm,
   swiglu,
@@ -29,7 +30,7 @@ const heads = 2;
 const hidden = 12;
 const batch = 3;
 const length = 6;
-const steps = 12;
+const steps = 8;
 const adam = { beta1: 0.9, beta2: 0.95, eps: 1e-8 };
 
 const shapes = {
@@ -77,7 +78,7 @@ function loss(p: Record<Name, Parameter>, ids: Tensor, targets: Tensor): Tensor 
   const n2 = rmsNorm(x, p.norm2.value);
   x = add(x, matmul(swiglu(matmul(n2, p.gate.value), matmul(n2, p.up.value)), p.down.value));
   const logits = matmul(x, p.table.value, { transB: true }); // [b, t, vocab]
-  return crossEntropy(logits, targets);
+  return mean(crossEntropy(logits, targets));
 }
 
 /** Losses of the steps; `captured` replays the step after the first. */
@@ -119,7 +120,7 @@ async function train(backend: Backend, captured: boolean): Promise<number[]> {
       const hyper = tensor([0.02, 1 - adam.beta1 ** t, 1 - adam.beta2 ** t, 1, 0.01]);
       const before = state.map((s) => s.value);
       const result =
-        program?.run(ids, targets, hyper) ??
+        program?.call(ids, targets, hyper) ??
         tidy(() => {
           const result = step(ids, targets, hyper);
           for (const s of state) s.value.keep();
@@ -144,7 +145,7 @@ describe.each(modes)('mode %s', (mode) => {
     const reference = cpu();
     const backend = await gpu({ mode, require: true });
     const want = await train(reference, false);
-    expect(want[steps - 1]!).toBeLessThan(0.75 * want[0]!);
+    expect(want[steps - 1]!).toBeLessThan(0.85 * want[0]!);
     for (const captured of [false, true]) {
       const got = await train(backend, captured);
       for (const [t, w] of want.entries()) {

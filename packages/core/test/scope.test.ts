@@ -199,3 +199,17 @@ describe('valueAndGrad', () => {
     expect(live()).toBe(before);
   });
 });
+
+describe('numbers as operands', () => {
+  it('live where the tensor lives', () => {
+    const [here, there] = [referenceBackend(), referenceBackend()];
+    setBackend(here);
+    const x = tensor([1, 2], { backend: there });
+    const y = x.add(1);
+    expect([...y.dataSync()]).toEqual([2, 3]);
+    expect(y.backend).toBe(there);
+    x.dispose();
+    y.dispose();
+    expect([here.memory().buffers, there.memory().buffers]).toEqual([0, 0]);
+  });
+});

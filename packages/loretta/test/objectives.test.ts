@@ -280,10 +280,10 @@ describe('transitive: defects of the pseudocode', () => {
   });
 
   it('9: counts generated targets exactly when asked', async () => {
-    const keys = async (lossOn: 'real' | 'all'): Promise<Int32Array> =>
+    const keys = async (lossOn: 'real' | 'all'): Promise<Int8Array> =>
       (await run(transitive({ lossOn }), ['B', 'C'])).packed.weightsKey;
     const [real, all] = [await keys('real'), await keys('all')];
-    const targets = (from: Int32Array, name: string): number =>
+    const targets = (from: Int8Array, name: string): number =>
       from.filter((m) => m === vocab.index(name)).length;
     expect([targets(real, 'A'), targets(all, 'A')]).toEqual([0, 24 * 4]);
     expect(targets(real, 'C')).toBe(targets(all, 'C'));

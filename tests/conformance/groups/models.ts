@@ -17,7 +17,7 @@ async function load(folder: string, dtype: core.FloatDType): Promise<nn.Decoder>
 }
 
 /** Mean cross-entropy of the next token over labels that are not -100. */
-export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
+function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
   const t = labels.shape[1]!;
   return nn.crossEntropyLoss(core.narrow(logits, 1, 0, t - 1), core.narrow(labels, 1, 1, t - 1));
 }

@@ -20,7 +20,7 @@ type PlainKernel = Kernel<'add'>;
 type ElementwiseName = BinaryName | CompareName | 'not' | UnaryName | TestName | 'where' | 'cast';
 
 /** A formula over strided operands: `operands` are the names that its body uses. */
-export function mapSource(
+function mapSource(
   name: string,
   operands: readonly string[],
   body: string,

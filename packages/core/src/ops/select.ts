@@ -5,6 +5,7 @@ import { type FloatDType, showAval } from '../dtype';
 import { DTypeError } from '../errors';
 import type { Op } from '../op';
 import { broadcast, sameDType, wantDType, wantFloat } from '../shape-rules';
+import { withBackend } from '../runtime';
 import type { Tensor } from '../tensor';
 import { full } from './create';
 import { sumTo } from './linear';
@@ -13,13 +14,18 @@ import { sumTo } from './linear';
 export type Operand = Tensor | number;
 
 /** Two operands as tensors of one dtype. */
-export function lift(op: string, a: Operand, b: Operand): readonly [Tensor, Tensor] {
+function lift(op: string, a: Operand, b: Operand): readonly [Tensor, Tensor] {
   if (typeof a === 'number') {
     if (typeof b === 'number')
       throw new DTypeError(op, 'both sides are numbers: one must be a tensor');
-    return [full([], a, { dtype: b.dtype }), b];
+    return [scalarLike(a, b), b];
   }
-  return typeof b === 'number' ? [a, full([], b, { dtype: a.dtype })] : [a, b];
+  return typeof b === 'number' ? [a, scalarLike(b, a)] : [a, b];
+}
+
+/** A scalar of a tensor's dtype, on its backend. */
+function scalarLike(value: number, like: Tensor): Tensor {
+  return withBackend(like.backend, () => full([], value, { dtype: like.dtype }));
 }
 
 /** Runs an op of two operands; a scalar made of a number does not outlive it. */

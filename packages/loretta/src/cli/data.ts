@@ -1,33 +1,24 @@
 /** `loretta data`: what a data set holds, and the proof that the pair is never seen. */
-import { defineCommand } from 'citty';
 import { loadData } from '../node/load-data';
-import { report } from './errors';
-import { dataArgs, dataChoice, runArgs } from './options';
+import { command } from './command';
+import { dataArgs, dataChoice, integer, runArgs } from './options';
 import { progress } from './progress';
 
-export const data = defineCommand({
-  meta: {
-    name: 'data',
-    description: [
-      'Describe a data set: sizes, tokens, pairs, licences.',
-      '',
-      '  loretta data',
-      '  loretta data --data ../data --texts sotu --json',
-    ].join('\n'),
-  },
+export const data = command({
+  name: 'data',
+  description: 'Describe a data set: sizes, tokens, pairs, licences',
+  examples: ['loretta data', 'loretta data --data ../data --texts sotu --json'],
   args: { ...dataArgs, seed: runArgs.seed, quick: runArgs.quick, json: runArgs.json },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
 
-async function main(
-  args: Parameters<typeof dataChoice>[0] & { readonly json: boolean },
-): Promise<void> {
-  const choice = dataChoice(args);
+type Args = Parameters<typeof dataChoice>[0] & {
+  readonly seed?: string | undefined;
+  readonly json: boolean;
+};
+
+async function main(args: Args): Promise<void> {
+  const choice = dataChoice(args, integer('seed', args.seed ?? '0'));
   const bar = progress(args.json);
   try {
     const loaded = await loadData(choice, (stage, done, total) =>

@@ -23,7 +23,8 @@ const EXPLAINED = new Set([
 /** Prints an error in one line and gives the exit code. */
 export function report(error: unknown): number {
   const e = error instanceof Error ? error : new Error(String(error));
-  const known = EXPLAINED.has(e.name);
+  // what the system refuses (a full disk, a folder that is not writable) says so itself
+  const known = EXPLAINED.has(e.name) || 'syscall' in e;
   console.error(
     known
       ? `${pc.red('loretta:')} ${e.message.replaceAll('\n', ' ')}`

@@ -1,26 +1,22 @@
 /** `loretta evaluate`: measure a trained arm again. */
 import { resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
-import { defineCommand } from 'citty';
 import { evaluate as measure, trainJudges } from '../evaluate/evaluate';
 import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
 import { directionTable } from '../report/table';
-import { report, UsageError } from './errors';
-import { integer } from './options';
+import { command } from './command';
+import { count, integer } from './options';
 import { progress } from './progress';
 
-export const evaluate = defineCommand({
-  meta: {
-    name: 'evaluate',
-    description: [
-      'Measure a trained arm: all directions, matching, chain, probes.',
-      '',
-      '  loretta evaluate --run loretta-out --arm transitive',
-      '  loretta evaluate --run loretta-out --arm commutative --rows 1000 --json',
-    ].join('\n'),
-  },
+export const evaluate = command({
+  name: 'evaluate',
+  description: 'Measure a trained arm: all directions, matching, chain, probes',
+  examples: [
+    'loretta evaluate --run loretta-out --arm transitive',
+    'loretta evaluate --run loretta-out --arm commutative --rows 1000 --json',
+  ],
   args: {
     run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
     arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
@@ -33,12 +29,7 @@ export const evaluate = defineCommand({
     },
     json: { type: 'boolean', description: 'Print one line of JSON, no progress', default: false },
   },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
 
 async function main(args: {
@@ -51,8 +42,8 @@ async function main(args: {
 }): Promise<void> {
   const folder = resolve(args.run);
   const run = readRun(folder);
-  const rows = args.rows === undefined ? run.config.evaluate.rows : integer('rows', args.rows);
-  if (rows === 0) throw new UsageError('--rows is 0: give a number of test rows');
+  const rows = args.rows === undefined ? run.config.evaluate.rows : count('rows', args.rows);
+  const seed = integer('seed', args.seed);
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
@@ -66,7 +57,7 @@ async function main(args: {
     const result = await measure(model, vocab, graph, data, judges, {
       ...run.config.evaluate,
       rows,
-      seed: integer('seed', args.seed),
+      seed,
       onProgress: (stage, done, total) => bar.update(stage, done, total, ''),
     });
     bar.stop();

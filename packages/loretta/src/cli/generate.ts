@@ -3,31 +3,29 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { key, setBackend } from '@loretta-ts/core';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
-import { decodePng, decodeWav, encodePng, encodeWav } from '@loretta-ts/tokenizers';
-import { defineCommand } from 'citty';
+import { decodePng, decodeWav, encodePng, encodeWav, TokenizerError } from '@loretta-ts/tokenizers';
 import { DataError } from '../data/errors';
 import { type ModalityData, nearestSequence, tokensAt } from '../data/modality';
 import type { RawSample } from '../data/source';
+import type { SvlName } from '../data/svlMnist';
 import { generateBlock } from '../generate-block';
 import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
-import { toBlock } from '../train/data';
-import { report, UsageError } from './errors';
+import { fromBlock, toBlock } from '../train/data';
+import { command } from './command';
+import { UsageError } from './errors';
 import { integer, oneOf } from './options';
 import { progress } from './progress';
 
-export const generate = defineCommand({
-  meta: {
-    name: 'generate',
-    description: [
-      'Generate one modality from another with a trained arm.',
-      '',
-      '  loretta generate --from speech --to image --input three.wav --out three.png',
-      '  loretta generate --from speech --to image --row 12 --out 12.png',
-      '  loretta generate --from image --to text --input digit.png --json',
-    ].join('\n'),
-  },
+export const generate = command({
+  name: 'generate',
+  description: 'Generate one modality from another with a trained arm',
+  examples: [
+    'loretta generate --from speech --to image --input three.wav --out three.png',
+    'loretta generate --from speech --to image --row 12 --out 12.png',
+    'loretta generate --from image --to text --input digit.png --json',
+  ],
   args: {
     run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
     arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
@@ -49,13 +47,10 @@ export const generate = defineCommand({
     },
     json: { type: 'boolean', description: 'Print one line of JSON with the ids', default: false },
   },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
+
+const NAMES: readonly SvlName[] = ['image', 'text', 'speech'];
 
 interface Args {
   readonly run: string;
@@ -85,22 +80,23 @@ async function main(args: Args): Promise<void> {
   const temperature = positive('temperature', args.temperature);
   const guidance = positive('guidance', args.guidance);
   const k = key(integer('seed', args.seed));
+  const [given, wanted] = [oneOf('from', args.from, NAMES), oneOf('to', args.to, NAMES)];
+  if (given === wanted) throw new UsageError(`--from and --to are both ${wanted}`);
   if ((args.input === undefined) === (args.row === undefined))
     throw new UsageError('give either --input or --row');
+  if (args.out !== undefined && wanted === 'text')
+    throw new UsageError('--out is for images and speech: text is printed');
+  const row = args.row === undefined ? null : integer('row', args.row);
+  const input = args.input === undefined ? null : await read(given, args.input);
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
     const { model, vocab, loaded } = await loadArm(folder, run, args.arm, (stage, done, total) =>
       bar.update(`data: ${stage}`, done, total, ''),
     );
-    const names = Object.keys(loaded.modalities);
-    const from = loaded.modalities[oneOf('from', args.from, names)]!;
-    const to = loaded.modalities[oneOf('to', args.to, names)]!;
-    if (from === to) throw new UsageError(`--from and --to are both ${args.to}`);
-    const local =
-      args.input === undefined
-        ? testIds(from, integer('row', args.row!))
-        : from.encode(await read(from, args.input));
+    const from = loaded.modalities[given]!;
+    const to = loaded.modalities[wanted]!;
+    const local = input === null ? testIds(from, row!) : from.encode(input);
     const padded = new Int32Array(from.maxLength);
     padded.set(local);
     const lengths = from.fixedLength ? undefined : Int32Array.of(local.length);
@@ -116,8 +112,8 @@ async function main(args: Args): Promise<void> {
         guidance: guidance === 1 ? null : guidance,
       },
     );
-    const [first] = vocab.content(to.name);
-    const made = ids.filter((id) => id >= first).map((id) => id - first);
+    const block = fromBlock(vocab, to.name, ids);
+    const made = block.ids.subarray(0, block.lengths[0]!);
     bar.stop();
     const shown = await show(to, made, args.out);
     console.log(
@@ -137,17 +133,23 @@ function testIds(m: ModalityData, row: number): Int32Array {
   return tokensAt(m.test, row);
 }
 
-async function read(m: ModalityData, input: string): Promise<RawSample> {
-  if (m.name === 'text') return { kind: 'text', text: input };
+/** What `--input` holds. @throws DataError, TokenizerError for a file that cannot be read */
+async function read(name: SvlName, input: string): Promise<RawSample> {
+  if (name === 'text') return { kind: 'text', text: input };
   let bytes: Uint8Array;
   try {
     bytes = new Uint8Array(await readFile(input));
   } catch {
     throw new DataError('missing', input, 'cannot read this file');
   }
-  return m.name === 'image'
-    ? { kind: 'image', image: decodePng(bytes) }
-    : { kind: 'speech', wave: decodeWav(bytes) };
+  try {
+    return name === 'image'
+      ? { kind: 'image', image: decodePng(bytes) }
+      : { kind: 'speech', wave: decodeWav(bytes) };
+  } catch (error) {
+    if (!(error instanceof TokenizerError)) throw error;
+    throw new DataError('format', input, error.message);
+  }
 }
 
 /** Writes what was made, or says it. */

@@ -1,18 +1,6 @@
-/** The command line `loretta`. */
-import { defineCommand, runMain } from 'citty';
-import { data } from './data';
-import { evaluate } from './evaluate';
-import { generate } from './generate';
-import { reportCommand } from './report';
-import { start } from './start';
-import { train } from './train';
+/** The program `loretta`. */
+import { runCli } from './run';
 
-const main = defineCommand({
-  meta: {
-    name: 'loretta',
-    description: 'Link modalities that were never seen together (LoReTTa, NeurIPS 2023)',
-  },
-  subCommands: { start, train, evaluate, generate, report: reportCommand, data },
-});
-
-await runMain(main);
+const code = await runCli(process.argv.slice(2));
+// a failure ends what is still running, workers too
+if (code !== 0) process.exit(code);

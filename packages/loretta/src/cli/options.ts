@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { ArgsDef } from 'citty';
 import { DataError } from '../data/errors';
 import type { FolderTexts } from '../data/node/svl';
@@ -29,7 +30,10 @@ export const dataArgs = {
 
 /** How. */
 export const runArgs = {
-  seed: { type: 'string', description: 'Seed of data order, weights and sampling', default: '0' },
+  seed: {
+    type: 'string',
+    description: 'Seed of data order, weights and sampling (default: that of --config, or 0)',
+  },
   config: { type: 'string', description: 'JSON file of settings; see `loretta config`' },
   quick: { type: 'boolean', description: 'A short run with fewer steps and rows', default: false },
   backend: {
@@ -53,6 +57,13 @@ export function integer(name: string, text: string): number {
   return n;
 }
 
+/** An integer from 1. @throws UsageError */
+export function count(name: string, text: string): number {
+  const n = integer(name, text);
+  if (n === 0) throw new UsageError(`--${name} is 0: give an integer from 1`);
+  return n;
+}
+
 /** One of several words. @throws UsageError */
 export function oneOf<T extends string>(name: string, text: string, words: readonly T[]): T {
   const found = words.find((w) => w === text);
@@ -61,14 +72,16 @@ export function oneOf<T extends string>(name: string, text: string, words: reado
 }
 
 /** The data that the options name. @throws UsageError, DataError for a folder that is not there */
-export function dataChoice(args: {
-  readonly data?: string | undefined;
-  readonly texts: string;
-  readonly link: string;
-  readonly seed: string;
-  readonly quick: boolean;
-}): DataChoice {
-  const folder = args.data ?? null;
+export function dataChoice(
+  args: {
+    readonly data?: string | undefined;
+    readonly texts: string;
+    readonly link: string;
+    readonly quick: boolean;
+  },
+  seed: number,
+): DataChoice {
+  const folder = args.data === undefined ? null : resolve(args.data);
   if (folder !== null && !existsSync(folder)) {
     throw new DataError(
       'missing',
@@ -84,7 +97,7 @@ export function dataChoice(args: {
     texts,
     link: oneOf<SvlName>('link', args.link, ['text', 'image', 'speech']),
     profile: args.quick ? 'quick' : 'full',
-    seed: integer('seed', args.seed),
+    seed,
   };
 }
 
@@ -95,12 +108,18 @@ const QUICK = {
   evaluate: { rows: 150, matchingRows: 100 },
 };
 
-/** The configuration: defaults, `--quick`, the file, `--seed`; later ones win. @throws UsageError, DataError */
-export function configFrom(args: {
-  readonly config?: string | undefined;
-  readonly quick: boolean;
-  readonly seed: string;
-}): ExperimentConfig {
+/**
+ * The configuration: defaults, `--quick`, the file, `--seed` and other options; later ones win.
+ * @throws UsageError, DataError
+ */
+export function configFrom(
+  args: {
+    readonly config?: string | undefined;
+    readonly quick: boolean;
+    readonly seed?: string | undefined;
+  },
+  options: Partial<ExperimentConfig> = {},
+): ExperimentConfig {
   const file = args.config === undefined ? {} : readConfig(args.config);
   const base: Record<string, unknown> = args.quick ? QUICK : {};
   const merged: Record<string, unknown> = { ...base };
@@ -108,7 +127,8 @@ export function configFrom(args: {
     const below = base[key];
     merged[key] = isObject(below) && isObject(value) ? { ...below, ...value } : value;
   }
-  return parseConfig({ ...merged, seed: integer('seed', args.seed) });
+  const seed = args.seed === undefined ? {} : { seed: integer('seed', args.seed) };
+  return parseConfig({ ...merged, ...seed, ...options });
 }
 
 function isObject(x: unknown): x is Record<string, unknown> {

@@ -53,9 +53,10 @@ function lines(): Progress {
         known.set(job, entry);
       }
       const { rate, left } = entry.clock.read(done, total);
-      if (entry.done || (now - entry.at < LINE_EVERY && done < total)) return;
+      const ends = done >= total;
+      if (ends ? entry.done : !entry.done && now - entry.at < LINE_EVERY) return;
       entry.at = now;
-      entry.done = done >= total;
+      entry.done = ends;
       const parts = [`${job} ${done}/${total}`, rate, left, note].filter((x) => x !== '');
       console.error(parts.join('  '));
     },
@@ -63,16 +64,19 @@ function lines(): Progress {
   };
 }
 
-/** Rate and remaining time since the first reading. */
+/** Rate and remaining time since the job began. */
 class Clock {
   private start = performance.now();
-  private first = -1;
+  private first = 0;
+  private last = Number.POSITIVE_INFINITY;
 
   read(done: number, total: number): { rate: string; left: string } {
-    if (this.first < 0 || done < this.first) {
+    // the first reading, or a job that began again
+    if (done < this.last) {
       this.first = done;
       this.start = performance.now();
     }
+    this.last = done;
     const seconds = (performance.now() - this.start) / 1000;
     const made = done - this.first;
     if (made <= 0 || seconds < 0.5) return { rate: '', left: '' };

@@ -1,32 +1,21 @@
 /** `loretta report`: write a run's page again. */
 import { resolve } from 'node:path';
-import { defineCommand } from 'citty';
 import { loadData } from '../node/load-data';
 import { writeReport } from '../node/report';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
-import { report } from './errors';
+import { command } from './command';
 import { progress } from './progress';
 
-export const reportCommand = defineCommand({
-  meta: {
-    name: 'report',
-    description: [
-      'Print the table of a run and write its page.',
-      '',
-      '  loretta report --run loretta-out',
-    ].join('\n'),
-  },
+export const reportCommand = command({
+  name: 'report',
+  description: 'Print the table of a run and write its page',
+  examples: ['loretta report --run loretta-out'],
   args: {
     run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
     json: { type: 'boolean', description: 'Print the run as one line of JSON', default: false },
   },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
 
 async function main(args: { readonly run: string; readonly json: boolean }): Promise<void> {

@@ -2,7 +2,6 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
-import { defineCommand } from 'citty';
 import { localRunner, runExperiment } from '../experiment/run';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
@@ -11,22 +10,19 @@ import { makeFolder, type RunFile, saveRun } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
 import { resultTable } from '../report/table';
 import { ARMS, type ArmName } from '../train/arms';
-import { report } from './errors';
-import { configFrom, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
+import { command } from './command';
+import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
 import { duration, progress } from './progress';
 
-export const start = defineCommand({
-  meta: {
-    name: 'start',
-    description: [
-      'Train LoReTTa and what it is compared with, evaluate, write a report.',
-      '',
-      '  loretta start                          embedded data, about 10 minutes',
-      '  loretta start --quick                  the same in little, under 3 minutes',
-      '  loretta start --data ../data --seed 1  real recordings',
-      '  loretta start --arms commutative,transitive,oracle,shuffled',
-    ].join('\n'),
-  },
+export const start = command({
+  name: 'start',
+  description: 'Train LoReTTa and what it is compared with, evaluate, write a report',
+  examples: [
+    'loretta start                          embedded data, about 10 minutes',
+    'loretta start --quick                  the same in little, under 3 minutes',
+    'loretta start --data ../data --seed 1  real recordings',
+    'loretta start --arms commutative,transitive,oracle,shuffled',
+  ],
   args: {
     ...dataArgs,
     ...runArgs,
@@ -37,12 +33,7 @@ export const start = defineCommand({
       description: 'Arms at the same time (default: one a core, 2 at most)',
     },
   },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
 
 type Args = Parameters<typeof configFrom>[0] &
@@ -54,27 +45,29 @@ type Args = Parameters<typeof configFrom>[0] &
     readonly json: boolean;
   };
 
+/** What `--arms` sets. @throws UsageError */
+function armsOf(text: string | undefined): { arms?: readonly ArmName[] } {
+  if (text === undefined) return {};
+  return { arms: text.split(',').map((word) => oneOf<ArmName>('arms', word.trim(), ARMS)) };
+}
+
 async function main(args: Args): Promise<void> {
   const began = performance.now();
-  const choice = dataChoice(args);
-  const base = configFrom(args);
-  const config =
-    args.arms === undefined
-      ? base
-      : { ...base, arms: args.arms.split(',').map((a) => oneOf<ArmName>('arms', a.trim(), ARMS)) };
+  const config = configFrom(args, armsOf(args.arms));
+  const choice = dataChoice(args, config.seed);
   const slots =
     args.workers === undefined
       ? Math.min(2, availableParallelism())
-      : integer('workers', args.workers);
+      : count('workers', args.workers);
   const backend = chooseBackend(args.backend);
   setBackend(backend);
   const out = resolve(args.out);
-  makeFolder(out);
   const bar = progress(args.json);
   try {
     const data = await loadData(choice, (stage, done, total) =>
       bar.update(`data: ${stage}`, done, total, ''),
     );
+    makeFolder(out);
     const trainData = trainDataOf(data, config.arms.includes('oracle'));
     const runner =
       slots > 1

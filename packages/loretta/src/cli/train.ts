@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
-import { defineCommand } from 'citty';
 import { trainJudges } from '../evaluate/evaluate';
 import { judgeGenerated } from '../experiment/purity';
 import { evaluateSkill } from '../experiment/skill';
@@ -13,21 +12,19 @@ import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
 import { checkpointPath, makeFolder } from '../node/run-folder';
 import { ARMS, makeArm } from '../train/arms';
-import { report, UsageError } from './errors';
-import { configFrom, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
+import { command } from './command';
+import { UsageError } from './errors';
+import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
 import { progress } from './progress';
 
-export const train = defineCommand({
-  meta: {
-    name: 'train',
-    description: [
-      'Train one arm and keep checkpoints.',
-      '',
-      '  loretta train --arm transitive --out run1',
-      '  loretta train --arm transitive --out run1 --resume',
-      '  loretta train --arm commutative --data ../data --config small.json --json',
-    ].join('\n'),
-  },
+export const train = command({
+  name: 'train',
+  description: 'Train one arm and keep checkpoints',
+  examples: [
+    'loretta train --arm transitive --out run1',
+    'loretta train --arm transitive --out run1 --resume',
+    'loretta train --arm commutative --data ../data --config small.json --json',
+  ],
   args: {
     ...dataArgs,
     ...runArgs,
@@ -36,12 +33,7 @@ export const train = defineCommand({
     every: { type: 'string', description: 'Steps between checkpoints', default: '200' },
     resume: { type: 'boolean', description: 'Go on from the checkpoint in --out', default: false },
   },
-  async run({ args }) {
-    process.exitCode = await main(args).then(
-      () => 0,
-      (error: unknown) => report(error),
-    );
-  },
+  main,
 });
 
 type Args = Parameters<typeof configFrom>[0] &
@@ -59,17 +51,15 @@ const PROBE_EVERY = 100;
 
 async function main(args: Args): Promise<void> {
   const name = oneOf('arm', args.arm, ARMS);
-  const choice = dataChoice(args);
   const config = configFrom(args);
-  const every = integer('every', args.every);
-  if (every === 0) throw new UsageError('--every is 0: give a number of steps');
+  const choice = dataChoice(args, config.seed);
+  const every = count('every', args.every);
   const out = resolve(args.out);
   const path = checkpointPath(out, name);
   if (args.resume && !existsSync(path)) {
     throw new UsageError(`--resume: there is no ${path}: leave --resume out to start anew`);
   }
   setBackend(chooseBackend(args.backend));
-  makeFolder(out);
   const bar = progress(args.json);
   // a stop is taken after the step in progress
   let stopped = false;
@@ -81,6 +71,7 @@ async function main(args: Args): Promise<void> {
     const loaded = await loadData(choice, (stage, done, total) =>
       bar.update(`data: ${stage}`, done, total, ''),
     );
+    makeFolder(out);
     const data = trainDataOf(loaded, name === 'oracle');
     const judges = await trainJudges(data, config.seed + 50);
     const arm = makeArm(name, data.test.modalities, config.transitive);

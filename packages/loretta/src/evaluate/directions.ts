@@ -2,7 +2,7 @@
 import { key } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import { generateBlock } from '../generate-block';
-import { rowsOf, type TrainData } from '../train/data';
+import { fromBlock, rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import { type Estimate, hits, meanOf } from './intervals';
 import type { Judge } from './judge';
@@ -90,31 +90,8 @@ export async function judged(
   name: string,
   ids: Int32Array,
 ): Promise<Int32Array> {
-  const { lengths, local } = localRows(c, name, ids);
-  return await c.judges[name]!.classify(local, lengths);
-}
-
-function localRows(
-  { vocab, data }: EvaluationContext,
-  name: string,
-  ids: Int32Array,
-): { lengths: Int32Array; local: Int32Array } {
-  const length = data.modalities[name]!.maxLength;
-  const [from] = vocab.content(name);
-  const n = ids.length / length;
-  const lengths = new Int32Array(n).fill(length);
-  const local = new Int32Array(ids.length);
-  for (let i = 0; i < n; i++) {
-    for (let t = 0; t < length; t++) {
-      const id = ids[i * length + t]!;
-      if (id < from) {
-        lengths[i] = t;
-        break;
-      }
-      local[i * length + t] = id - from;
-    }
-  }
-  return { lengths, local };
+  const local = fromBlock(c.vocab, name, ids);
+  return await c.judges[name]!.classify(local.ids, local.lengths);
 }
 
 /** Generates `to` from rows of `from` and counts the classes that the judge finds. */

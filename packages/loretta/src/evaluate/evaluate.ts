@@ -1,7 +1,7 @@
 /** All that a model is measured by, as plain data. */
 import type { Decoder } from '@loretta-ts/nn';
 import type { ModalityGraph } from '../graph';
-import type { TrainData } from '../train/data';
+import { fromBlock, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import {
   type Direction,
@@ -173,30 +173,18 @@ async function sample(
     temperature: 1,
     stream: 999,
   });
-  const length = c.data.modalities[to]!.maxLength;
-  const [first] = c.vocab.content(to);
-  const local = Array.from({ length: n }, (_, i) =>
-    [...ids.subarray(i * length, (i + 1) * length)]
-      .filter((id) => id >= first)
-      .map((id) => id - first),
-  );
-  const lengths = local.map((r) => r.length);
-  const classes = await c.judges[to]!.classify(padRows(local, length), lengths);
+  const { length } = c.vocab.modality(to);
+  const local = fromBlock(c.vocab, to, ids);
+  const classes = await c.judges[to]!.classify(local.ids, local.lengths);
   const columns = c.data.test.modalities;
   const column = columns.indexOf(from);
   return {
     from,
     to,
     rows: Array.from({ length: n }, (_, i) => c.data.test.index[i * columns.length + column]!),
-    ids: local,
+    ids: Array.from({ length: n }, (_, i) => [
+      ...local.ids.subarray(i * length, i * length + local.lengths[i]!),
+    ]),
     judged: [...classes],
   };
-}
-
-function padRows(rows: readonly (readonly number[])[], length: number): Int32Array {
-  const out = new Int32Array(rows.length * length);
-  rows.forEach((r, i) => {
-    out.set(r, i * length);
-  });
-  return out;
 }

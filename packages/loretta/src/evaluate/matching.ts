@@ -50,6 +50,7 @@ export async function matching(
     let best = -1;
     let top = Number.NEGATIVE_INFINITY;
     for (let k = 0; k < classes; k++) {
+      if (byLabel[k]!.length === 0) continue; // no candidate to take
       const j = i * classes + k;
       const score = joint[j]! - prior[candidates[j]!]!;
       if (score > top) [top, best] = [score, k];

@@ -120,13 +120,29 @@ export function parseConfig(input: unknown): ExperimentConfig {
     });
     throw new DataError('config', 'config', problems.join('; '));
   }
-  const { transitive, train } = result.data;
-  if (transitive.earliest > transitive.latest || transitive.latest >= train.steps) {
-    throw new DataError(
-      'config',
-      'config',
-      `transitive.earliest ${transitive.earliest} ≤ transitive.latest ${transitive.latest} < train.steps ${train.steps} must hold`,
-    );
-  }
+  checkTogether(result.data);
   return result.data;
+}
+
+/** What no key says alone. */
+function checkTogether({ arms, model, train, transitive }: ExperimentConfig): void {
+  const { earliest, latest } = transitive;
+  const rules: readonly (readonly [boolean, string])[] = [
+    [
+      earliest <= latest && latest < train.steps,
+      `transitive.earliest ${earliest} ≤ transitive.latest ${latest} < train.steps ${train.steps} must hold`,
+    ],
+    [
+      train.lrWarmup < train.steps,
+      `train.lrWarmup ${train.lrWarmup} must be below train.steps ${train.steps}`,
+    ],
+    [
+      model.dim % (2 * model.heads) === 0,
+      `model.dim ${model.dim} must be a multiple of 2 × model.heads ${model.heads}`,
+    ],
+    [new Set(arms).size === arms.length, `arms ${arms.join(', ')}: each can be there once`],
+  ];
+  for (const [holds, problem] of rules) {
+    if (!holds) throw new DataError('config', 'config', problem);
+  }
 }

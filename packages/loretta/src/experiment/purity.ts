@@ -1,5 +1,6 @@
 /** Purity of pseudo-pairs: how often a generated block is of its row's class. */
 import type { Judge } from '../evaluate/judge';
+import { fromBlock } from '../train/data';
 import type { StepReport } from '../train/trainer';
 import type { Vocabulary } from '../vocabulary';
 
@@ -13,19 +14,12 @@ export async function judgeGenerated(
   let right = 0;
   let total = 0;
   for (const { modality, ids, labels } of report.generated) {
-    const n = labels.length;
-    const length = ids.length / n;
-    const [from] = vocab.content(modality);
-    const lengths = Int32Array.from({ length: n }, (_, i) => {
-      const short = ids.subarray(i * length, (i + 1) * length).findIndex((id) => id < from);
-      return short < 0 ? length : short;
-    });
-    const local = ids.map((id) => Math.max(0, id - from));
-    const found = await judges[modality]!.classify(local, lengths);
+    const local = fromBlock(vocab, modality, ids);
+    const found = await judges[modality]!.classify(local.ids, local.lengths);
     found.forEach((c, i) => {
       if (c === labels[i]) right++;
     });
-    total += n;
+    total += labels.length;
   }
   return { right, total };
 }

@@ -79,12 +79,18 @@ export async function runExperiment(
     );
   const independent = names.filter((n) => !forks(n));
   const dependent = names.filter(forks);
+  const fork = async (): Promise<{ warm: WarmedUp | null; late: ArmResult[] }> => {
+    const warm = dependent.length > 0 ? await runWarmUp(data, config, onProgress) : null;
+    const checkpoint = warm === null ? null : warm.warmUp.checkpoint;
+    return { warm, late: await queue(dependent, runner.slots, (n) => start(n, checkpoint)) };
+  };
+  const alone = (slots: number): Promise<ArmResult[]> =>
+    queue(independent, slots, (n) => start(n, null));
   // one slot is kept for the warm-up where there are two
-  const early =
-    runner.slots > 1 ? queue(independent, runner.slots - 1, (n) => start(n, null)) : null;
-  const warm = dependent.length > 0 ? await runWarmUp(data, config, onProgress) : null;
-  const late = await queue(dependent, runner.slots, (n) => start(n, warm!.warmUp.checkpoint));
-  const rest = early === null ? await queue(independent, 1, (n) => start(n, null)) : await early;
+  const [{ warm, late }, rest] =
+    runner.slots > 1
+      ? await Promise.all([fork(), alone(runner.slots - 1)])
+      : [await fork(), await alone(1)];
   const all = [...late, ...rest];
   all.sort((a, b) => ARMS.indexOf(a.arm) - ARMS.indexOf(b.arm));
   const summary = warm
@@ -99,11 +105,17 @@ export async function runExperiment(
   return { config, warmUp: summary, arms: all };
 }
 
+interface WarmedUp {
+  readonly warmUp: WarmUp;
+  readonly curve: readonly CurvePoint[];
+  readonly seconds: number;
+}
+
 async function runWarmUp(
   data: TrainData,
   config: ExperimentConfig,
   onProgress: ExperimentProgress,
-): Promise<{ warmUp: WarmUp; curve: readonly CurvePoint[]; seconds: number }> {
+): Promise<WarmedUp> {
   const began = performance.now();
   const judges = await trainJudges(data, config.seed + 50);
   const setup = setUp(

@@ -28,7 +28,7 @@ if (port !== null) {
       (result) => port.postMessage({ kind: 'result', result }),
       (error: unknown) => {
         const e = error instanceof Error ? error : new Error(String(error));
-        port.postMessage({ kind: 'error', name: e.name, message: e.message });
+        port.postMessage({ kind: 'error', name: e.name, message: e.message, stack: e.stack });
       },
     );
 }

@@ -1,6 +1,5 @@
 /** Runs arms in worker threads, two at a time on two cores. */
 import { Worker } from 'node:worker_threads';
-import { DataError } from '../data/errors';
 import type { ArmRunner } from '../experiment/run';
 import type { ArmProgress, ArmResult } from '../experiment/run-arm';
 import type { ArmJob } from './arm-worker';
@@ -14,7 +13,7 @@ type Message =
       loss: number | null;
     }
   | { kind: 'result'; result: ArmResult }
-  | { kind: 'error'; name: string; message: string };
+  | { kind: 'error'; name: string; message: string; stack?: string };
 
 /**
  * Runs arms in worker threads, each on a backend of its own.
@@ -36,12 +35,17 @@ function runOne(entry: URL, job: ArmJob, onProgress: ArmProgress): Promise<ArmRe
     worker.on('message', (m: Message) => {
       if (m.kind === 'progress') onProgress(m.stage, m.done, m.total, m.loss);
       else if (m.kind === 'result') resolve(m.result);
-      else reject(new DataError('config', job.name, `${m.name}: ${m.message}`));
+      else reject(failure(job, m.name, m.message, m.stack));
     });
     worker.on('error', reject);
     worker.on('exit', (code) => {
-      if (code !== 0)
-        reject(new DataError('config', job.name, `its worker ended with code ${code}`));
+      if (code !== 0) reject(failure(job, 'BackendError', `its worker ended with code ${code}`));
     });
   });
+}
+
+/** The worker's error as it would be without one: by the name of its class, with the arm in front. */
+function failure(job: ArmJob, name: string, message: string, stack?: string): Error {
+  const error = new Error(`${job.name}: ${message}`);
+  return Object.assign(error, { name, ...(stack === undefined ? {} : { stack }) });
 }

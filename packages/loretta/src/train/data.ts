@@ -75,6 +75,25 @@ export function toBlock(
   return joint;
 }
 
+/**
+ * The inverse of {@link toBlock}: local ids `[b, length]` and the length of each row. The end token and what is behind it
+ * count for nothing.
+ * @throws ValueError for an id of another modality
+ */
+export function fromBlock(
+  vocab: Vocabulary,
+  name: string,
+  block: Int32Array,
+): { readonly ids: Int32Array; readonly lengths: Int32Array } {
+  const { length } = vocab.modality(name);
+  const end = vocab.end(name);
+  const lengths = Int32Array.from({ length: block.length / length }, (_, row) => {
+    const at = block.subarray(row * length, (row + 1) * length).indexOf(end);
+    return at < 0 ? length : at;
+  });
+  return { ids: vocab.toLocal(name, block), lengths };
+}
+
 /** A batch of pairs in joint ids. */
 export function toBatch(vocab: Vocabulary, batch: PairBatch): Batch {
   const blocks: Record<string, Int32Array> = {};

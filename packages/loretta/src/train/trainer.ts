@@ -9,6 +9,7 @@ import {
   NonFiniteError,
   type Tensor,
   tidy,
+  ValueError,
   valueAndGrad,
 } from '@loretta-ts/core';
 import {
@@ -98,7 +99,10 @@ export class Trainer {
   private readonly key: Key;
   private done = 0;
 
+  /** @throws ValueError for no sources, or a schedule that is out of range */
   constructor(options: TrainerOptions) {
+    if (options.sources.length === 0)
+      throw new ValueError('Trainer', 'there are no pair sets: give one source at least');
     this.options = options;
     this.model = options.model;
     this.optimizer = new AdamW(options.model.namedParameters(), {
@@ -122,9 +126,12 @@ export class Trainer {
 
   /**
    * One step of an arm. `share` of the batches are transitive, drawn by the step's own random numbers.
-   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite
+   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite; ValueError for a share
+   * outside [0, 1]; what the guard throws
    */
   async step(arm: Arm, share: number): Promise<StepReport> {
+    if (!(share >= 0 && share <= 1))
+      throw new ValueError('Trainer', `the share of transitive steps is ${share}, not in [0, 1]`);
     const { vocab, sources, seed, graph, clip } = this.options;
     const step = this.done;
     const random = hostRandom(seed + 7, step * STREAM);
@@ -183,9 +190,7 @@ export class Trainer {
           counts[m]! += n;
         });
       });
-      if (total === null)
-        throw new DataError('config', 'trainer', 'there are no pair sets to train on');
-      return [total as Tensor, sums] as const;
+      return [total!, sums] as const;
     });
     const norm = tidy(() => gradNorm(grads));
     const lr = this.schedule(this.done);

@@ -9,7 +9,7 @@ import { narrowBF16, narrowF16, widenBF16, widenF16 } from './half';
 import { parseHeaderText, type RawEntry, show } from './header-parser';
 
 /** Largest header, as the reference implementation has it. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /** A tensor's place in the data part of a file. */
 export interface TensorEntry {
