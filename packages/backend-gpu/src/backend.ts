@@ -9,7 +9,7 @@ import {
 import { type Found, chooseMode, isDeviceMode } from './choose-mode';
 import { Device, type DeviceMode, isSupported, loadGpuJs } from './device';
 import { type Executor, immediateExecutor, queuedExecutor } from './executor';
-import { gpuKernels, presentNames } from './kernels/table';
+import { gpuKernels, kernelNames } from './kernels/table';
 import { Memory } from './memory';
 
 /** Modes by the names that gpu.js gives them. `webgl`, `webgl2` and `headlessgl` are not supported yet and throw. */
@@ -26,7 +26,10 @@ export interface GpuInfo extends BackendInfo {
   readonly precision: 'f32' | 'f64 inside a kernel, stored as f32';
 }
 
-/** A backend on gpu.js: f32, bool, and i32 within ±(2^24 - 1), at most 2^24 elements a tensor. */
+/**
+ * A backend on gpu.js: f32, bool, and i32 within ±(2^24 - 1), at most 2^24 elements a tensor. Larger integers (keys, random
+ * bits) stay on the host, where `randomBits` and their `remainder` run; every other op throws for them.
+ */
 export interface GpuBackend extends Backend {
   info(): GpuInfo;
 }
@@ -57,7 +60,7 @@ export async function gpu({ mode, require = false }: GpuOptions): Promise<GpuBac
 
 /** Names of the core ops that have a kernel; fused ops run on them by decomposition. */
 export function supportedOps(): readonly string[] {
-  return presentNames();
+  return kernelNames();
 }
 
 function backendOn(executor: Executor, { mode, device, fallbackReason }: Found): GpuBackend {

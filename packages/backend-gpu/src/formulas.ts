@@ -15,6 +15,9 @@ import type {
 /** Bodies by op. */
 type Bodies<Attrs> = Readonly<Record<keyof Attrs, string>>;
 
+/** The largest finite f32. */
+const largest = '3.4028234663852886e38';
+
 /** x, or an early NaN. Sums of NaN and anything are NaN. */
 const nanOfTwo = `if (!(x > 0 || x <= 0) || !(y > 0 || y <= 0)) { return x + y; }\n`;
 
@@ -70,6 +73,7 @@ return Math.exp(x) - 1;`,
   const s = z * z;
   return z * (${horner('s', atanhSeries)});
 }
+if (x > 0 && x < 1.2e-38) { return Math.log(x * 16777216.0) - 16.635532333438686; }
 return Math.log(x);`,
   log1p: `${log1pInto('result', 'x')}return result;`,
   sqrt: 'return Math.sqrt(x);',
@@ -109,9 +113,12 @@ return f - 2 * Math.floor(f / 2) === 0 ? f : f + 1;`,
 /** Bodies over floats `x` that return 0 or 1. */
 export const testFormulas: Bodies<TestAttrs> = {
   isNaN: 'return x > 0 || x <= 0 ? 0 : 1;',
-  isInf: 'return Math.abs(x) > 3.4028234663852886e38 ? 1 : 0;',
-  isFinite: 'return Math.abs(x) <= 3.4028234663852886e38 ? 1 : 0;',
+  isInf: `return Math.abs(x) > ${largest} ? 1 : 0;`,
+  isFinite: `return Math.abs(x) <= ${largest} ? 1 : 0;`,
 };
+
+// Cephes atanf: (atan t - t) / t³ in t² for |t| <= tan(π/8).
+const atanSeries = [-0.333329491539, 0.199777106478, -0.138776856032, 0.0805374449538];
 
 /** `const r`: what x leaves modulo y, with the sign of y. */
 const remainderBody = `let r = x - Math.floor(x / y) * y;
@@ -128,7 +135,7 @@ export const binaryFormulas: Bodies<BinaryAttrs> = {
   maximum: `${nanOfTwo}return Math.max(x, y);`,
   minimum: `${nanOfTwo}return Math.min(x, y);`,
   pow: `if (y === 0 || x === 1) { return 1; }
-${nanOfTwo}if (x === -1 && Math.abs(y) > 3.4028234663852886e38) { return 1; }
+${nanOfTwo}if (x === -1 && Math.abs(y) > ${largest}) { return 1; }
 const size = Math.abs(x);
 if (size === 0) { return y > 0 ? 0 : 1 / size; }
 const m = Math.pow(size, y);
@@ -138,9 +145,23 @@ if (Math.floor(h) === h) { return m; }
 if (Math.floor(y) === y) { return -m; }
 const nothing = x - x;
 return nothing / nothing;`,
-  atan2: `${nanOfTwo}if (x === 0 && y > 0) { return 0; }
-return Math.atan2(x, y);`,
-  remainder: `if (Math.abs(y) > 3.4028234663852886e38 && Math.abs(x) <= 3.4028234663852886e38) {
+  atan2: `${nanOfTwo}const ax = Math.abs(x);
+const ay = Math.abs(y);
+const high = Math.max(ax, ay);
+let t = 0.0;
+if (high > 0) { t = Math.min(ax, ay) / high; }
+if (high > ${largest}) { t = ax === ay ? 1 : 0; }
+let start = 0.0;
+if (t > 0.41421356) {
+  t = (t - 1) / (t + 1);
+  start = 0.78539816339;
+}
+const s = t * t;
+let angle = start + (t + t * s * (${horner('s', atanSeries)}));
+if (ax > ay) { angle = 1.57079632679 - angle; }
+if (y < 0 || (y === 0 && 1 / y < 0)) { angle = 3.14159265359 - angle; }
+return x < 0 || (x === 0 && 1 / x < 0) ? -angle : angle;`,
+  remainder: `if (Math.abs(y) > ${largest} && Math.abs(x) <= ${largest}) {
   if (x === 0) { return 0; }
   return (x < 0) === (y < 0) ? x : y;
 }

@@ -1,6 +1,6 @@
 /**
- * Backend for `@loretta-ts/core` on gpu.js: all core ops but `randomBits`, forward and backward, in modes `webgpu`, `webasm`
- * and `cpu`.
+ * Backend for `@loretta-ts/core` on gpu.js: all core ops, forward and backward, in modes `webgpu`, `webasm` and `cpu`.
+ * Random bits are drawn on the host.
  * @module @loretta-ts/backend-gpu
  */
 export {

@@ -42,7 +42,7 @@ export function launch(
   options: LaunchOptions = {},
 ): void {
   if (out.size === 0) return;
-  const arrays = ins.map((v) => context.memory.load(v.buffer));
+  const arrays = ins.map((v) => context.memory.load(source.name, v));
   context.memory.store(out.buffer, out.offset, compute(context, source, arrays, out.size, options));
 }
 
@@ -54,18 +54,19 @@ export function exactFor(op: string, out: View): { readonly exact?: string } {
 /** Asserts the elements of a view. */
 export function checkView(
   context: Context,
+  op: string,
   view: View,
   test: (values: Float32Array) => void,
 ): Check {
   return {
-    array: context.memory.load(view.buffer),
+    array: context.memory.load(op, view),
     test: (values) => test(values.subarray(view.offset, view.offset + view.size)),
   };
 }
 
 /** Asserts that indices lie in [0, length). */
 export function checkIndices(context: Context, op: string, index: View, length: number): Check {
-  return checkView(context, index, (values) => {
+  return checkView(context, op, index, (values) => {
     const i = values.findIndex((v) => !(v >= 0 && v < length));
     if (i >= 0) {
       throw new ValueError(

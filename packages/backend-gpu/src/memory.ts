@@ -6,7 +6,7 @@ import {
   type MemoryInfo,
   type TypedArray,
   typedArray,
-  ValueError,
+  type View,
 } from '@loretta-ts/core';
 import type { DeviceArray, Executor } from './executor';
 import { type KernelSource, maxElements, maxInteger } from './source';
@@ -14,12 +14,19 @@ import { type KernelSource, maxElements, maxInteger } from './source';
 /** Device bytes of an element, whatever its dtype: gpu.js has arrays of f32 only. */
 const elementBytes = 4;
 
+interface Words {
+  readonly offset: number;
+  readonly values: Int32Array;
+}
+
 class GpuBuffer implements Buffer {
   readonly bytes: number;
   readonly dtype: DType;
   readonly size: number;
   /** Elements from 0 on; null before the first write. May be shorter than `size`: the rest is undefined. */
   contents: DeviceArray | null = null;
+  /** Integers that f32 does not hold: they stay on the host and stand before what `contents` has there. */
+  words: Words | null = null;
   constructor(size: number, dtype: DType) {
     this.bytes = size * elementBytes;
     this.size = size;
@@ -74,49 +81,79 @@ export class Memory {
     this.#bytes -= own.bytes;
     if (own.contents !== null) this.#executor.release(own.contents);
     own.contents = null;
+    own.words = null;
   }
 
   write(buffer: Buffer, offset: number, data: TypedArray): void {
     const own = this.#range('write', buffer, offset, data.length);
-    const integers = own.dtype === 'i32';
-    if (integers) {
-      assertExact('write', data, (message) => new ValueError('write', message));
-    }
     if (data.length === 0) return;
-    const uploaded = this.#executor.upload(Float32Array.from(data), integers);
-    this.store(buffer, offset, uploaded);
+    if (own.dtype === 'i32') this.storeIntegers(buffer, offset, Int32Array.from(data));
+    else this.store(buffer, offset, this.#executor.upload(Float32Array.from(data), false));
   }
 
   async read(buffer: Buffer, dtype: DType, offset: number, size: number): Promise<TypedArray> {
-    const { contents } = this.#range('read', buffer, offset, size);
-    if (contents === null || size === 0) return typedArray(dtype, size);
-    return hostCopy(await this.#executor.read(contents), dtype, offset, size);
+    const { contents, words } = this.#range('read', buffer, offset, size);
+    const values = contents === null || size === 0 ? null : await this.#executor.read(contents);
+    return hostCopy(values, words, dtype, offset, size);
   }
 
   /** As `read`, in the modes whose values are on the host. */
   readSync(buffer: Buffer, dtype: DType, offset: number, size: number): TypedArray {
-    const { contents } = this.#range('read', buffer, offset, size);
+    const { contents, words } = this.#range('read', buffer, offset, size);
     const { readSync } = this.#executor;
     if (readSync === null) throw new BackendError('gpu', 'values come by promise: await read');
-    if (contents === null || size === 0) return typedArray(dtype, size);
-    return hostCopy(readSync(contents), dtype, offset, size);
+    return hostCopy(contents === null ? null : readSync(contents), words, dtype, offset, size);
   }
 
-  /** What a kernel reads: the array that holds the buffer's elements. */
-  load(buffer: Buffer): DeviceArray {
+  /** What a kernel reads: the array that holds the buffer's elements. @throws BackendError for integers beyond f32 */
+  load(op: string, { buffer, offset, size }: View): DeviceArray {
     const own = this.#own('kernel', buffer);
+    if (overlap(own.words, offset, size)) {
+      throw new BackendError(
+        'gpu',
+        `${op}: the i32 input was written with elements outside ±${maxInteger} (a key, random bits), ` +
+          'which only randomBits and remainder take here: use a CPU backend, or smaller integers',
+      );
+    }
     own.contents ??= this.#executor.upload(new Float32Array(Math.max(own.size, 1)), false);
     return own.contents;
+  }
+
+  /** The integers of a view where the host knows them without waiting: uploaded ones, and words. */
+  integers({ buffer, offset, size }: View): Int32Array | null {
+    const { contents, words } = this.#own('kernel', buffer);
+    if (words !== null && offset >= words.offset && offset + size <= wordsEnd(words)) {
+      return words.values.subarray(offset - words.offset, offset - words.offset + size);
+    }
+    if (overlap(words, offset, size) || contents === null || contents.known === null) return null;
+    return Int32Array.from(contents.known.subarray(offset, offset + size));
+  }
+
+  /** True where some element of the view is an integer beyond f32. */
+  hasWords({ buffer, offset, size }: View): boolean {
+    return overlap(this.#own('kernel', buffer).words, offset, size);
+  }
+
+  /** Writes integers from the host: to the device where f32 holds all of them. */
+  storeIntegers(buffer: Buffer, offset: number, values: Int32Array): void {
+    const own = this.#own('kernel', buffer);
+    if (values.every(isExact)) {
+      this.store(buffer, offset, this.#executor.upload(Float32Array.from(values), true));
+      return;
+    }
+    this.#dropWords(own, offset, values.length);
+    own.words = { offset, values };
   }
 
   /** Takes over `values` as elements from `offset` on; what lies beside them stays. */
   store(buffer: Buffer, offset: number, values: DeviceArray): void {
     const own = this.#own('kernel', buffer);
+    this.#dropWords(own, offset, values.length);
     const old = own.contents;
-    if (offset === 0 && values.length >= (old?.length ?? 0)) {
+    const oldLength = old?.length ?? 0;
+    if (offset === 0 && values.length >= oldLength) {
       own.contents = values;
     } else {
-      const oldLength = old?.length ?? 0;
       const under = old ?? this.#executor.upload(new Float32Array(1), false);
       own.contents = this.#executor.run({
         source: overlay,
@@ -137,6 +174,20 @@ export class Memory {
 
   dispose(): void {
     for (const buffer of [...this.#live]) this.free(buffer);
+  }
+
+  /** Forgets words that are written over. @throws BackendError where that would leave some of them */
+  #dropWords(own: GpuBuffer, offset: number, size: number): void {
+    const { words } = own;
+    if (words === null) return;
+    if (offset > words.offset || offset + size < wordsEnd(words)) {
+      throw new BackendError(
+        'gpu',
+        `i32 elements ${words.offset} to ${wordsEnd(words)} hold integers outside ±${maxInteger}: ` +
+          'they can only be written over as a whole',
+      );
+    }
+    own.words = null;
   }
 
   #own(what: string, buffer: Buffer): GpuBuffer {
@@ -160,26 +211,48 @@ export class Memory {
   }
 }
 
-/** Throws what `fail` makes of the first integer that f32 cannot be trusted with. */
-export function assertExact(
-  op: string,
-  values: ArrayLike<number>,
-  fail: (message: string) => Error = (message) => new BackendError('gpu', `${op}: ${message}`),
-): void {
+function wordsEnd({ offset, values }: Words): number {
+  return offset + values.length;
+}
+
+function overlap(words: Words | null, offset: number, size: number): boolean {
+  return words !== null && offset < wordsEnd(words) && words.offset < offset + size;
+}
+
+function isExact(value: number): boolean {
+  return Math.abs(value) <= maxInteger;
+}
+
+/** @throws BackendError for the first integer that f32 cannot be trusted with */
+export function assertExact(op: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {
-    if (!(Math.abs(values[i]!) <= maxInteger)) {
-      throw fail(
-        `i32 element ${i} is outside ±${maxInteger}, which is all that f32 memory holds exactly: ` +
+    if (!isExact(values[i]!)) {
+      throw new BackendError(
+        'gpu',
+        `${op}: i32 element ${i} is outside ±${maxInteger}, which is all that f32 memory holds exactly: ` +
           'use a CPU backend, or smaller integers',
       );
     }
   }
 }
 
-function hostCopy(values: Float32Array, dtype: DType, offset: number, size: number): TypedArray {
-  const part = values.subarray(offset, offset + size);
-  if (dtype === 'i32') assertExact('read', part);
+function hostCopy(
+  values: Float32Array | null,
+  words: Words | null,
+  dtype: DType,
+  offset: number,
+  size: number,
+): TypedArray {
   const copy = typedArray(dtype, size);
-  copy.set(part);
+  if (values !== null) {
+    const part = values.subarray(offset, offset + size);
+    if (dtype === 'i32') assertExact('read', part);
+    copy.set(part);
+  }
+  if (words !== null && overlap(words, offset, size)) {
+    const from = Math.max(offset, words.offset);
+    const to = Math.min(offset + size, wordsEnd(words));
+    copy.set(words.values.subarray(from - words.offset, to - words.offset), from - offset);
+  }
   return copy;
 }

@@ -1,10 +1,23 @@
 /** Info, errors, memory and reads of the backend. */
-import { type Backend, BackendError, ShapeError, ValueError, type View } from '@loretta-ts/core';
+import {
+  type Backend,
+  BackendError,
+  key,
+  normal,
+  randomBits,
+  ShapeError,
+  splitTensor,
+  uniform,
+  ValueError,
+  type View,
+  withBackend,
+} from '@loretta-ts/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Device, loadGpuJs } from '../src/device';
 import { queuedExecutor } from '../src/executor';
 import { type GpuMode, gpu, supportedOps } from '../src/index';
 import { Memory } from '../src/memory';
+import { mismatch, reference } from './harness';
 import { availableModes } from './modes';
 
 const modes = await availableModes();
@@ -55,7 +68,8 @@ describe('gpu()', () => {
 
   it('lists what is supported', () => {
     expect(supportedOps()).toContain('matmul');
-    expect(supportedOps()).not.toContain('randomBits');
+    expect(supportedOps()).toContain('randomBits');
+    expect(supportedOps()).not.toContain('reshape');
   });
 });
 
@@ -72,21 +86,8 @@ describe.each([...backends.keys()])('mode %s', (mode) => {
     expect(backend.readSync === undefined).toBe(mode === 'webgpu');
   });
 
-  it('throws for randomBits, with the way out', () => {
-    const key = upload(backend, Int32Array.of(1, 2));
-    const out = empty(backend, 'i32', 4);
-    expect(() => kernels.randomBits([key], [out], { shape: [4], stream: 0 })).toThrow(
-      /randomBits: no kernel .* upload the floats/,
-    );
-    for (const v of [key, out]) backend.free(v.buffer);
-  });
-
-  it('refuses integers that f32 does not hold', async () => {
+  it('refuses integers that f32 does not hold, but for random bits', async () => {
     const big = 2 ** 24 - 1;
-    const buffer = backend.alloc(1, 'i32');
-    expect(() => backend.write(buffer, 0, Int32Array.of(big + 1))).toThrow(ValueError);
-    backend.write(buffer, 0, Int32Array.of(-big));
-    expect([...(await backend.read(buffer, 'i32', 0, 1))]).toEqual([-big]);
     const x = upload(backend, Int32Array.of(big, 3, -big));
     const one = upload(backend, Int32Array.of(1));
     const out = empty(backend, 'i32', 3);
@@ -94,11 +95,38 @@ describe.each([...backends.keys()])('mode %s', (mode) => {
     expect(add).toBeInstanceOf(BackendError);
     // partial sums leave the range, the sum itself does not
     const total = empty(backend, 'i32', 1);
-    const terms = upload(backend, Int32Array.of(big, 3, -big));
     const attrs = { axes: [0], keepDims: false };
+    const terms = upload(backend, Int32Array.of(big, 3, -big));
     const sum = await failure(backend, () => kernels.sum([terms], [total], attrs), total);
     expect(sum).toBeInstanceOf(BackendError);
-    for (const b of [buffer, ...[x, one, out, total, terms].map((v) => v.buffer)]) backend.free(b);
+    const product = await failure(backend, () => kernels.prod([terms], [total], attrs), total);
+    expect(product).toBeInstanceOf(BackendError);
+    const words = upload(backend, Int32Array.of(-(2 ** 31), 5, 2 ** 24));
+    expect([...(await backend.read(words.buffer, 'i32', 0, 3))]).toEqual([-(2 ** 31), 5, 2 ** 24]);
+    expect(() => kernels.add([words, one], [out], {})).toThrow(/^gpu: add.*use a CPU backend/);
+    kernels.remainder([words, one], [out], {});
+    expect([...(await backend.read(out.buffer, 'i32', 0, 3))]).toEqual([0, 0, 0]);
+    expect(() => backend.write(words.buffer, 0, Int32Array.of(1))).toThrow('as a whole');
+    backend.write(words.buffer, 0, Int32Array.of(1, 2, 3));
+    kernels.add([words, one], [out], {});
+    expect([...(await backend.read(out.buffer, 'i32', 0, 3))]).toEqual([2, 3, 4]);
+    for (const v of [x, one, out, total, terms, words]) backend.free(v.buffer);
+  });
+
+  it('draws the random numbers of every backend', async () => {
+    const draw = (on: Backend) =>
+      withBackend(on, () => {
+        const k = key(12345678901);
+        const draws = [uniform(k.fold(1), [7]), normal(k.fold(2), [3, 3])];
+        const [tensorKey] = splitTensor(k.tensor(), 2);
+        return [...draws, randomBits(tensorKey!, [5])];
+      });
+    const got = draw(backend);
+    const want = draw(reference);
+    for (const [i, w] of want.entries()) {
+      const tolerance = i === 1 ? ([2e-5, 1e-6] as const) : ([0, 0] as const);
+      expect(mismatch(await got[i]!.data(), await w.data(), tolerance)).toBeLessThanOrEqual(1);
+    }
   });
 
   it('carries a failure to what depends on it, and to nothing else', async () => {

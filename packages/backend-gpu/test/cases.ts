@@ -294,7 +294,7 @@ const longConv = fc
 
 /** Every kernel that runs; the type forgets none. */
 export const cases: {
-  readonly [N in Exclude<KernelName, 'randomBits'>]: fc.Arbitrary<Case<OpAttrs[N]>>;
+  readonly [N in KernelName]: fc.Arbitrary<Case<OpAttrs[N]>>;
 } = {
   add: binary(same, numbers),
   sub: binary(same, numbers),
@@ -309,7 +309,7 @@ export const cases: {
       fc.constantFrom(-2, 0, 1, 2, 3, 0.5, Number.NaN),
     ),
   ),
-  atan2: floatPairs(),
+  atan2: fc.oneof(floatPairs(), floatPairs(special)),
   remainder: divided,
   eq: comparison,
   ne: comparison,
@@ -518,4 +518,15 @@ export const cases: {
     outs: [a],
     attrs: { reverse },
   })),
+  randomBits: fc
+    .tuple(
+      values('i32', [2], fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })),
+      shapes(),
+      fc.nat(3),
+    )
+    .map(([key, shape, stream]) => ({
+      ins: [key],
+      outs: [{ shape, dtype: 'i32' as const }],
+      attrs: { shape, stream },
+    })),
 };

@@ -13,7 +13,7 @@ import {
   type View,
 } from '@loretta-ts/core';
 
-export const reference: Backend = referenceBackend();
+const reference: Backend = referenceBackend();
 
 export type KernelName = Exclude<CoreName, 'reshape'>;
 
@@ -48,7 +48,7 @@ function place(backend: Backend, v: Aval, data: TypedArray): View {
 }
 
 /** What the kernel writes; throws when it writes beside its outputs. */
-export async function run<N extends KernelName>(
+async function run<N extends KernelName>(
   backend: Backend,
   op: N,
   { ins, outs, attrs }: Case<OpAttrs[N]>,
@@ -77,7 +77,7 @@ export async function run<N extends KernelName>(
 }
 
 /** The largest |got - want| / (atol + rtol |want|): at most 1 within the bounds. NaN and infinities must agree. */
-export function mismatch(
+function mismatch(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
   [rtol, atol]: readonly [number, number],

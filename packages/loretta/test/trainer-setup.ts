@@ -7,7 +7,7 @@ import { type Arm, type ArmName, makeArm } from '../src/train/arms';
 import { type TrainData, tokenData } from '../src/train/data';
 import type { StepReport } from '../src/train/trainer';
 
-const CLASSES = 4;
+export const CLASSES = 4;
 
 /** A–B and B–C are seen, A–C never. */
 export function smallData(options: { readonly oracle?: boolean } = {}): TrainData {

@@ -98,7 +98,7 @@ function unary(context: Context, name: string, body: string): PlainKernel {
 
 /** Integers have no infinity to give. */
 function nonZero(context: Context, op: string, divisor: View) {
-  return checkView(context, divisor, (values) => {
+  return checkView(context, op, divisor, (values) => {
     if (values.includes(0)) {
       throw new ValueError(
         op,

@@ -154,7 +154,7 @@ return x[ox + this.thread.x];`,
 
 /** Asserts that `size` elements from the start lie on the axis. */
 function checkStart(context: Context, start: View, size: number, length: number, axis: number) {
-  return checkView(context, start, ([at]) => {
+  return checkView(context, 'updateSlice', start, ([at]) => {
     if (at! < 0 || at! + size > length) {
       throw new ValueError(
         'updateSlice',

@@ -120,7 +120,7 @@ function fold(context: Context, op: FoldName): Kernel<FoldName> {
     // Nothing to reduce is a copy: a reduction over one element.
     if (groups.length === 0) groups.push({ outer: out!.size, length: 1, inner: 1 });
     const source = foldSource(op, x!.dtype === 'i32');
-    let array: DeviceArray = context.memory.load(x!.buffer);
+    let array: DeviceArray = context.memory.load(op, x!);
     let offset = x!.offset;
     groups.forEach(({ outer, length, inner }, step) => {
       const next = compute(context, source, [array], Math.max(outer * inner, 1), {
@@ -243,7 +243,7 @@ function argsort(context: Context): Kernel<'argsort'> {
   return ([x], [out], { axis, descending }) => {
     if (out!.size === 0) return;
     const { length, inner } = aroundAxis(x!.shape, axis);
-    const ranks = compute(context, rankSource, [context.memory.load(x!.buffer)], out!.size, {
+    const ranks = compute(context, rankSource, [context.memory.load('argsort', x!)], out!.size, {
       ints: [x!.offset, length, inner, Number(descending)],
     });
     const order = compute(context, inverseSource, [ranks], out!.size, { ints: [length, inner] });

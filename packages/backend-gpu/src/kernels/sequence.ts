@@ -207,7 +207,7 @@ function fft(context: Context): Kernel<'fft'> {
         false,
       );
     const twiddles = [table(Math.cos), table(Math.sin)];
-    const arrays = [...[re!, im!].map((v) => context.memory.load(v.buffer)), ...twiddles];
+    const arrays = [...[re!, im!].map((v) => context.memory.load('fft', v)), ...twiddles];
     const options = { ints: [re!.offset, im!.offset, n], floats: [inverse ? 1 / n : 1] };
     for (const [part, out] of [
       ['re', outRe!],

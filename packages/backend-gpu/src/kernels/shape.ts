@@ -133,7 +133,7 @@ function concat(context: Context): Kernel<'concat'> {
     }
     const pieces = parts.map(
       (x: View): Piece => ({
-        array: context.memory.load(x.buffer),
+        array: context.memory.load('concat', x),
         offset: x.offset,
         run: x.shape[axis]! * inner,
         temporary: false,

@@ -60,7 +60,7 @@ export function testRows({ vocab, data, rows }: EvaluationContext, name: string)
 }
 
 /** For each row another one of a different class, the same on every call. */
-function otherClass(labels: ArrayLike<number>, n: number): Int32Array {
+export function otherClass(labels: ArrayLike<number>, n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => {
     for (let step = 1; step < n; step++) {
       const j = (i + step * 7 + Math.floor(n / 2)) % n;
