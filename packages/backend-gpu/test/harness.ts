@@ -13,7 +13,7 @@ import {
   type View,
 } from '@loretta-ts/core';
 
-const reference: Backend = referenceBackend();
+export const reference: Backend = referenceBackend();
 
 export type KernelName = Exclude<CoreName, 'reshape'>;
 
@@ -77,7 +77,7 @@ async function run<N extends KernelName>(
 }
 
 /** The largest |got - want| / (atol + rtol |want|): at most 1 within the bounds. NaN and infinities must agree. */
-function mismatch(
+export function mismatch(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
   [rtol, atol]: readonly [number, number],

@@ -12,7 +12,7 @@ export const CLASSES = 4;
 /** A–B and B–C are seen, A–C never. */
 export function smallData(options: { readonly oracle?: boolean } = {}): TrainData {
   const toy = new Toy({
-    seed: 3,
+    seed: 48, // prototypes that differ in most places
     classes: CLASSES,
     alphabet: 5,
     modalities: [

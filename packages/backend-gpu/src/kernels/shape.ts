@@ -5,7 +5,7 @@ import type { DeviceArray } from '../executor';
 import { aroundAxis } from '../layout';
 import { compute, type Context, launch } from '../launch';
 import { assertExact } from '../memory';
-import { coordinates, divide, type KernelSource, sizeNames, times } from '../source';
+import { coordinates, divide, type KernelSource, maxInteger, sizeNames, times } from '../source';
 import { broadcast, launchMap } from './elementwise';
 
 type ShapeName = 'permute' | 'slice' | 'pad' | 'concat' | 'broadcastTo' | 'flip' | 'fill' | 'iota';
@@ -153,8 +153,13 @@ const fillSource: KernelSource = {
 
 function fill(context: Context): Kernel<'fill'> {
   return (_, [out], { value }) => {
-    if (out!.dtype === 'i32') assertExact('fill', [value]);
-    const element = out!.dtype === 'bool' ? Number(value !== 0) : value;
+    const { dtype, size, buffer, offset } = out!;
+    // Integer scalars (indices, divisors) are worth knowing on the host; others may be beyond f32.
+    if (dtype === 'i32' && size > 0 && (size === 1 || Math.abs(value) > maxInteger)) {
+      context.memory.storeIntegers(buffer, offset, new Int32Array(size).fill(value));
+      return;
+    }
+    const element = dtype === 'bool' ? Number(value !== 0) : value;
     launch(context, fillSource, [], out!, { floats: [element] });
   };
 }
