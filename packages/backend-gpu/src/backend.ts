@@ -15,7 +15,9 @@ import { Memory } from './memory';
 /** Modes by the names that gpu.js gives them. `webgl`, `webgl2` and `headlessgl` are not supported yet and throw. */
 export type GpuMode = DeviceMode | 'webgl' | 'webgl2' | 'headlessgl';
 
+/** What `gpu` is asked for. */
 export interface GpuOptions {
+  /** The executor, by gpu.js's name for it. */
   readonly mode: GpuMode;
   /** Throw where the mode cannot run. Without it `webgpu` and `webasm` degrade to the next of webgpu, webasm, cpu; `info()` says why. */
   readonly require?: boolean;
