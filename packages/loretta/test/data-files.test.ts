@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { encodeWav } from '@loretta-ts/tokenizers';
 import fc from 'fast-check';
@@ -11,26 +11,12 @@ import { fsddFolder } from '../src/data/node/fsddFolder';
 import { mnistFolder } from '../src/data/node/mnistFiles';
 import { folderSvl } from '../src/data/node/svl';
 import { textCsv } from '../src/data/node/textCsv';
+import { dataFolder, digits, idx, tone } from './data-folder';
 
 const root = mkdtempSync(join(tmpdir(), 'loretta-data-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-function put(path: string, content: Uint8Array | string): string {
-  const full = join(root, path);
-  mkdirSync(dirname(full), { recursive: true });
-  writeFileSync(full, content);
-  return full;
-}
-
-function idx(magic: number, sizes: readonly number[], content: ArrayLike<number>): Uint8Array {
-  const bytes = new Uint8Array(4 + 4 * sizes.length + content.length);
-  const view = new DataView(bytes.buffer);
-  [magic, ...sizes].forEach((value, i) => {
-    view.setUint32(4 * i, value);
-  });
-  bytes.set(content, 4 + 4 * sizes.length);
-  return bytes;
-}
+const { put, putMnist, putSpeech } = dataFolder(root);
 
 /** Runs what must be refused and gives the error. */
 async function refused(kind: DataErrorKind, run: () => unknown): Promise<DataError> {
@@ -43,38 +29,6 @@ async function refused(kind: DataErrorKind, run: () => unknown): Promise<DataErr
     return error as DataError;
   }
   throw new Error('nothing was refused');
-}
-
-/** Pixels of n images of 28×28, image i all 10·(i mod 10) but for its number in the first pixel. */
-const pixels = (n: number): Uint8Array =>
-  Uint8Array.from({ length: n * 784 }, (_, i) =>
-    i % 784 === 0 ? i / 784 : 10 * (Math.floor(i / 784) % 10) + (i % 7),
-  );
-const digits = (n: number): number[] => Array.from({ length: n }, (_, i) => i % 10);
-
-function putMnist(folder: string, train: number, tests: number): void {
-  const zip = (path: string, bytes: Uint8Array) => put(`${folder}/${path}.gz`, gzipSync(bytes));
-  zip('train-images-idx3-ubyte', idx(2051, [train, 28, 28], pixels(train)));
-  zip('train-labels-idx1-ubyte', idx(2049, [train], digits(train)));
-  put(`${folder}/t10k-images-idx3-ubyte`, idx(2051, [tests, 28, 28], pixels(tests)));
-  put(`${folder}/t10k-labels-idx1-ubyte`, idx(2049, [tests], digits(tests)));
-}
-
-const tone = (digit: number, index: number): Uint8Array =>
-  encodeWav({
-    sampleRate: 8000,
-    samples: Float32Array.from(
-      { length: 1600 + 37 * index },
-      (_, t) => Math.sin(t * (0.05 + 0.03 * digit) * (1 + t / 9000)) * (0.3 + 0.01 * index),
-    ),
-  });
-
-function putSpeech(folder: string, perDigit: number): void {
-  for (let digit = 0; digit < 10; digit++) {
-    for (let index = 0; index < perDigit; index++) {
-      put(`${folder}/${digit}_ada_${index}.wav`, tone(digit, index));
-    }
-  }
 }
 
 describe('IDX', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AlignedData, alignByClass, type PairSet } from '../src/data/align';
 import { DataError } from '../src/data/errors';
+import { mislink } from '../src/data/mislink';
 import type { ModalityData, TokenSet } from '../src/data/modality';
 import { type PairBatch, PairSampler } from '../src/data/sampler';
 
@@ -170,5 +171,27 @@ describe('PairSampler', () => {
     }
     const empty = { ...pair, size: 0 };
     expect(() => new PairSampler(data, empty, { batch: 1, seed: 0 })).toThrow(DataError);
+  });
+});
+
+describe('mislink', () => {
+  test('keeps every sample and joins them without regard to class', () => {
+    fc.assert(
+      fc.property(fc.nat(99), (seed) => {
+        const crossed = mislink(pair, seed);
+        for (const side of [0, 1]) {
+          const column = (set: PairSet): number[] =>
+            [...set.index].filter((_, i) => i % 2 === side).sort((x, y) => x - y);
+          expect(column(crossed)).toEqual(column(pair));
+        }
+        const right = data.modalities['a']!.train.labels;
+        const same = Array.from(
+          { length: crossed.size },
+          (_, n) => right[crossed.index[2 * n + 1]!] === crossed.labels[n],
+        ).filter(Boolean).length;
+        // a third by chance; 33 pairs
+        expect(same).toBeLessThan(0.75 * crossed.size);
+      }),
+    );
   });
 });

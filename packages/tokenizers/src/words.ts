@@ -79,7 +79,7 @@ export class WordTokenizer implements Tokenizer<string> {
   }
 
   /** Learns the words of `texts`: most frequent first, ties in code-unit order. */
-  static train(texts: Iterable<string>, options: WordTrainOptions): WordTokenizer {
+  static train(texts: Iterable<string>, options: WordTrainOptions = {}): WordTokenizer {
     const where = 'WordTokenizer.train';
     const minCount = options.minCount ?? 1;
     const maxSize = options.maxSize ?? MAX_ID + 1;

@@ -21,7 +21,7 @@ export const start = command({
     'loretta start                          embedded data, about 10 minutes',
     'loretta start --quick                  the same in little, under 3 minutes',
     'loretta start --data ../data --seed 1  real recordings',
-    'loretta start --arms commutative,transitive,oracle,shuffled',
+    'loretta start --arms commutative,transitive,oracle,shuffled,mislinked',
   ],
   args: {
     ...dataArgs,

@@ -114,8 +114,11 @@ export async function runArm(
   const curve = new Curve();
   const began = performance.now();
   const { steps } = config.train;
+  // an arm without the common warm-up has one of its own, of the longest duration
+  const opens = arm.forks ? 0 : config.transitive.latest;
   while (setup.trainer.steps < steps) {
-    const report = await setup.trainer.step(arm, config.transitive.share);
+    const share = setup.trainer.steps < opens ? 0 : config.transitive.share;
+    const report = await setup.trainer.step(arm, share);
     curve.add(report, await judgeGenerated(report, setup.vocab, judges));
     if (report.step % POINT === 0) onProgress('train', report.step, steps, report.loss);
   }

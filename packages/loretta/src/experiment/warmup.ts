@@ -1,6 +1,7 @@
 /** What every arm starts from: vocabulary, graph, model, and the common commutative warm-up. */
 import { key } from '@loretta-ts/core';
 import { Decoder } from '@loretta-ts/nn';
+import { mislink } from '../data/mislink';
 import { assertNeverPaired } from '../data/neverPaired';
 import { PairSampler } from '../data/sampler';
 import type { Judge } from '../evaluate/judge';
@@ -66,7 +67,9 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
   const guards = arm.oracle ? [] : graph.missing().map(([a, c]) => assertNeverPaired(data, a, c));
   const model = makeModel(vocab, config);
   const { train, seed } = config;
-  const pairs = arm.oracle && data.oracle !== null ? [...data.pairs, data.oracle] : data.pairs;
+  const pairs = arm.oracle && data.oracle !== null ? [...data.pairs, data.oracle] : [...data.pairs];
+  // which pair set a sample is in stays true, so the guards hold for this arm as well
+  if (arm.mislinked) pairs.push(mislink(pairs.pop()!, seed + 900));
   const noise = Object.fromEntries(
     Object.keys(data.modalities).map((name) => [
       name,

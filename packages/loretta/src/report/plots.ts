@@ -45,7 +45,7 @@ export function lossPlot(curves: readonly NamedCurve[], gate: number): string {
     color: { legend: true, domain: curves.map((c) => c.name) },
     marks: [
       ...(gate > 0 ? [Plot.ruleX([gate], { strokeDasharray: '4 3', stroke: '#888' })] : []),
-      Plot.lineY(data, { x: 'step', y: 'loss', stroke: 'arm' }),
+      Plot.lineY(data, { x: 'step', y: 'loss', z: 'arm', stroke: 'arm' }),
     ],
   });
 }
@@ -65,7 +65,7 @@ export function purityPlot(curves: readonly NamedCurve[]): string {
     x: { label: 'step' },
     y: { label: 'purity of pseudo-pairs', domain: [0, 1] },
     color: { legend: true },
-    marks: [Plot.lineY(data, { x: 'step', y: 'purity', stroke: 'arm' })],
+    marks: [Plot.lineY(data, { x: 'step', y: 'purity', z: 'arm', stroke: 'arm' })],
   });
 }
 

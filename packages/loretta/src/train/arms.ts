@@ -14,6 +14,7 @@ import { transitive } from '../objectives/transitive';
  * - `transitive`: LoReTTa, commutative and transitive steps
  * - `transitive-masked`: LoReTTa with causal masking of its commutative steps
  * - `shuffled`: control that must fail: pseudo-blocks of other rows
+ * - `mislinked`: control that must fail: LoReTTa on pairs of which one set is joined across classes
  * - `oracle`: commutative, with real pairs of the unseen modalities
  */
 export type ArmName =
@@ -24,6 +25,7 @@ export type ArmName =
   | 'transitive'
   | 'transitive-masked'
   | 'shuffled'
+  | 'mislinked'
   | 'oracle';
 
 /** All arms, in the order of reports. */
@@ -35,6 +37,7 @@ export const ARMS: readonly ArmName[] = [
   'transitive',
   'transitive-masked',
   'shuffled',
+  'mislinked',
   'oracle',
 ];
 
@@ -62,6 +65,8 @@ export interface Arm {
   readonly transitive: Objective | null;
   /** Trains on real pairs of the unseen modalities too. */
   readonly oracle: boolean;
+  /** Trains on the last pair set joined across classes. */
+  readonly mislinked: boolean;
   /** Continues from the common warm-up; otherwise it trains from the start. */
   readonly forks: boolean;
 }
@@ -76,6 +81,7 @@ export function makeArm(name: ArmName, order: readonly string[], options: Transi
     base,
     transitive: null,
     oracle: false,
+    mislinked: false,
     forks: true,
     ...rest,
   });
@@ -94,6 +100,9 @@ export function makeArm(name: ArmName, order: readonly string[], options: Transi
       return arm(masked(commutative(), { probability: 0.5 }), { transitive: linked(false) });
     case 'shuffled':
       return arm(commutative(), { transitive: linked(true) });
+    case 'mislinked':
+      // the common warm-up has seen the true pairs
+      return arm(commutative(), { transitive: linked(false), mislinked: true, forks: false });
     case 'oracle':
       return arm(commutative(), { oracle: true });
     default:

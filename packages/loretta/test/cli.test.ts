@@ -1,0 +1,254 @@
+/** The command line as a process: exit codes, one-line errors, what it leaves behind. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dataFolder, digits, idx, tone } from './data-folder';
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'loretta-cli-'));
+afterAll(() => rmSync(root, { recursive: true }));
+const { put, putMnist, putSpeech } = dataFolder(root);
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const argv = (...words: string[]): string[] => [
+  '--conditions=loretta-source',
+  '--import',
+  join(repository, 'scripts/ts-loader.mjs'),
+  join(repository, 'packages/loretta/src/cli/main.ts'),
+  ...words,
+];
+
+function loretta(...words: string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, argv(...words), {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+/** Progress lines aside, one line that begins with the program's name. */
+function complaint(ended: Ended): string {
+  const lines = ended.err.trimEnd().split('\n');
+  expect(lines.filter((line) => line.startsWith('loretta:'))).toHaveLength(1);
+  expect(ended.out).toBe('');
+  return lines.at(-1)!;
+}
+
+const settings = {
+  arms: ['commutative', 'transitive'],
+  model: { dim: 16, layers: 1, heads: 2, dropout: 0 },
+  train: { steps: 40, batch: 4, lrWarmup: 1 },
+  transitive: { earliest: 2, latest: 3 },
+  evaluate: { rows: 10, matchingRows: 10 },
+};
+
+beforeAll(() => {
+  putMnist('data/mnist', 80, 20);
+  putSpeech('data/fsdd/recordings', 9);
+  put('tiny.json', JSON.stringify(settings));
+});
+
+const COMMANDS = ['start', 'train', 'evaluate', 'generate', 'report', 'data', 'config'];
+
+describe('help', () => {
+  test('names every command', () => {
+    const { code, out } = loretta('--help');
+    expect(code).toBe(0);
+    for (const name of COMMANDS) expect(out).toContain(name);
+    expect(out).not.toContain('\u001b');
+  });
+
+  test.each(COMMANDS)('%s has options and examples', (name) => {
+    const { code, out, err } = loretta(name, '--help');
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toMatch(new RegExp(`EXAMPLES\\s+loretta ${name}`));
+  });
+});
+
+describe('wrong use ends with 2', () => {
+  const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['no command', [], /give a command/],
+    ['an unknown command', ['trian'], /no command 'trian'/],
+    ['an unknown option', ['start', '--sede', '1'], /--sede/],
+    ['a seed that is none', ['start', '--seed', '1.5'], /--seed is '1.5': give an integer/],
+    ['an unknown arm', ['train', '--arm', 'magic'], /--arm is 'magic': give causal/],
+    ['an unknown backend', ['train', '--backend', 'tpu'], /tpu/],
+    ['a misspelt key', ['start', '--config', 'misspelt.json'], /train.*stpes/],
+    ['a value out of range', ['start', '--config', 'range.json'], /model.dropout/],
+    ['a file that is no JSON', ['start', '--config', 'broken.json'], /broken.json/],
+    ['resuming nothing', ['train', '--resume', '--out', 'new'], /--resume/],
+    ['both inputs', ['generate', '--row', '1', '--input', 'x', '--run', 'none'], /none|--input/],
+  ];
+  beforeAll(() => {
+    put('misspelt.json', JSON.stringify({ train: { stpes: 5 } }));
+    put('range.json', JSON.stringify({ model: { dropout: 2 } }));
+    put('broken.json', '{"seed": ');
+  });
+
+  test.each(cases)('%s', (name, words, message) => {
+    const before = readdirSync(root);
+    const ended = loretta(...words);
+    expect(complaint(ended)).toMatch(message);
+    expect(ended.code).toBe(name === 'both inputs' ? 1 : 2);
+    expect(readdirSync(root)).toEqual(before);
+  });
+});
+
+describe('bad data ends with 1 and leaves nothing', () => {
+  const whole = idx(2051, [80, 28, 28], new Uint8Array(80 * 784));
+  const cases: readonly (readonly [string, () => void, RegExp])[] = [
+    ['no such folder', () => undefined, /no such folder: give --data/],
+    [
+      'a missing file',
+      () => {
+        putSpeech('bad/fsdd/recordings', 9);
+      },
+      /mnist/,
+    ],
+    [
+      'a truncated IDX file',
+      () => {
+        putMnist('bad/mnist', 80, 20);
+        putSpeech('bad/fsdd/recordings', 9);
+        put('bad/mnist/t10k-images-idx3-ubyte', whole.subarray(0, 999));
+      },
+      /t10k-images-idx3-ubyte/,
+    ],
+    [
+      'a truncated WAV file',
+      () => {
+        putMnist('bad/mnist', 80, 20);
+        putSpeech('bad/fsdd/recordings', 9);
+        put('bad/fsdd/recordings/7_ada_6.wav', tone(7, 6).subarray(0, 30));
+      },
+      /7_ada_6\.wav/,
+    ],
+    [
+      'a class without samples',
+      () => {
+        putMnist('bad/mnist', 80, 20);
+        putSpeech('bad/fsdd/recordings', 9);
+        put(
+          'bad/mnist/t10k-labels-idx1-ubyte',
+          idx(
+            2049,
+            [20],
+            digits(20).map((d) => (d === 6 ? 5 : d)),
+          ),
+        );
+      },
+      /class 6|6/,
+    ],
+  ];
+
+  test.each(cases)('%s', (_name, make, message) => {
+    rmSync(join(root, 'bad'), { recursive: true, force: true });
+    make();
+    const before = readdirSync(root);
+    const ended = loretta('start', '--data', 'bad', '--config', 'tiny.json', '--out', 'half');
+    expect(complaint(ended)).toMatch(message);
+    expect(ended.code).toBe(1);
+    expect(readdirSync(root)).toEqual(before);
+  });
+});
+
+describe('a run from its start to what is made of it', () => {
+  beforeAll(() => {
+    const ended = loretta(
+      ...['start', '--data', 'data', '--quick', '--config', 'tiny.json', '--workers', '1'],
+      ...['--out', 'run', '--json'],
+    );
+    expect(ended.err).toBe('');
+    expect(ended.code).toBe(0);
+    const run = JSON.parse(ended.out);
+    expect(run.arms.map((a: { arm: string }) => a.arm)).toEqual(settings.arms);
+    expect(run).toEqual(JSON.parse(readFileSync(join(root, 'run/run.json'), 'utf8')));
+  }, 120_000);
+
+  test('writes checkpoints, results and a page that needs nothing else', () => {
+    expect(readdirSync(join(root, 'run')).sort()).toEqual([
+      'commutative-speech-to-image.png',
+      'commutative.safetensors',
+      'report.html',
+      'run.json',
+      'transitive-speech-to-image.png',
+      'transitive.safetensors',
+    ]);
+    const page = readFileSync(join(root, 'run/report.html'), 'utf8');
+    expect(page).toContain('<svg');
+    expect(page).toContain('<audio');
+    expect(page).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  test('report writes the same page again', () => {
+    const path = join(root, 'run/report.html');
+    const first = readFileSync(path, 'utf8');
+    rmSync(path);
+    const ended = loretta('report', '--run', 'run');
+    expect(ended.code).toBe(0);
+    expect(ended.out).toContain('match 1-of-10');
+    expect(readFileSync(path, 'utf8')).toBe(first);
+  });
+
+  test('evaluate prints one line of JSON, the same twice', () => {
+    const words = ['evaluate', '--run', 'run', '--arm', 'commutative', '--json'];
+    const [one, two] = [loretta(...words), loretta(...words)];
+    expect([one.code, one.err]).toEqual([0, '']);
+    expect(JSON.parse(one.out).unseen).toHaveLength(2);
+    expect(two.out).toBe(one.out);
+  });
+
+  test('generate writes a picture of a recording', () => {
+    const wav = put('seven.wav', tone(7, 3));
+    const made = ['--run', 'run', '--from', 'speech', '--to', 'image', '--out', 'seven.png'];
+    const ended = loretta('generate', '--input', wav, '--json', ...made);
+    expect([ended.code, ended.err]).toEqual([0, '']);
+    expect(JSON.parse(ended.out).ids).toHaveLength(16);
+    expect([...readFileSync(join(root, 'seven.png')).subarray(1, 4)]).toEqual([80, 78, 71]);
+  });
+
+  test('a checkpoint of another architecture is refused and nothing is written', () => {
+    const path = join(root, 'run/run.json');
+    const text = readFileSync(path, 'utf8');
+    const other = JSON.parse(text);
+    other.config.model.dim = 32;
+    writeFileSync(path, JSON.stringify(other));
+    const ended = loretta('generate', '--run', 'run', '--row', '0', '--out', 'other.png');
+    writeFileSync(path, text);
+    expect(complaint(ended)).toMatch(/another architecture: dim is 16 in the file and 32 here/);
+    expect(ended.code).toBe(1);
+    expect(existsSync(join(root, 'other.png'))).toBe(false);
+  });
+
+  test('train, interrupted, goes on to the weights of an unbroken run', async () => {
+    const words = ['train', '--data', 'data', '--quick', '--json', '--every', '2'];
+    const config = ['--config', 'tiny.json'];
+    const weights = (folder: string): Buffer =>
+      readFileSync(join(root, folder, 'transitive.safetensors'));
+    expect(loretta(...words, ...config, '--out', 'unbroken').code).toBe(0);
+    const child = spawn(process.execPath, argv(...words, ...config, '--out', 'broken'), {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    let said = '';
+    child.stderr.on('data', (piece: Buffer) => {
+      said += piece.toString();
+    });
+    const code = await new Promise((done) => child.once('close', done));
+    expect(code).toBe(0);
+    expect(said).toMatch(/stopped after step \d+; go on with: .* --resume/);
+    expect(weights('broken').equals(weights('unbroken'))).toBe(false);
+    expect(loretta(...words, ...config, '--out', 'broken', '--resume').code).toBe(0);
+    expect(weights('broken').equals(weights('unbroken'))).toBe(true);
+  });
+});
