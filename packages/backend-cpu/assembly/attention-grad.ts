@@ -4,6 +4,7 @@
  */
 import { Attention, BK, BQ, blockRows, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
 import { gemm } from './gemm';
+import { workspace } from './scratch';
 import { expNegative, splat } from './vector';
 
 // dS of one block, in place of dP; scaled for the products that follow, unscaled into dbias.
@@ -54,8 +55,8 @@ function rowDots(a: Attention, i: i32, head: i32, i0: i32, rows: i32, d: usize):
   }
 }
 
-/** Key-value heads [begin, end) of the b * hkv of the batch; dq, dk, dv and dbias were zeroed. */
-export function attentionGrad(pointer: usize, begin: i32, end: i32): void {
+/** `count` key-value heads from `begin` on, of the b * hkv of the batch; dq, dk, dv and dbias were zeroed. `work` as above. */
+export function attentionGrad(pointer: usize, begin: i32, count: i32, work: i32): void {
   const a = changetype<Attention>(pointer);
   const group = a.h / a.hkv;
   const stepQ = a.h * a.d;
@@ -63,10 +64,10 @@ export function attentionGrad(pointer: usize, begin: i32, end: i32): void {
   const stepV = a.hkv * a.dv;
   const stepO = a.h * a.dv;
   const step = blockRows(a);
-  const d = a.scratch;
+  const d = workspace;
   const p = d + (BQ << 2);
   const ds = p + (BQ * BK << 2);
-  for (let n = begin; n < end; ++n) {
+  for (let n = begin; n < begin + count; ++n) {
     const i = n / a.hkv;
     const kv = n % a.hkv;
     const keys = keysOf(a, i);

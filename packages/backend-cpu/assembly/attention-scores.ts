@@ -40,8 +40,6 @@ export class Attention {
   dk: usize;
   dvalue: usize;
   dbias: usize;
-  /** Working memory: `scratchBytes`. */
-  scratch: usize;
 }
 
 /** Most queries of a block; most keys, and most for few queries. */

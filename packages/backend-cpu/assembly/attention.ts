@@ -2,6 +2,7 @@
 import { Attention, BK, BK_FEW, BQ, FEW, blockRows, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
 import { gemm } from './gemm';
 import { gemmFewRows } from './gemv';
+import { workspace } from './scratch';
 import { expNegative, log, maxLanes, splat, sumLanes } from './vector';
 
 /** Widest values for which few queries have working memory of their own. */
@@ -65,7 +66,7 @@ function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32): void {
   const begin = firstKey(a, i0 + offset);
   const end = endKey(a, i0 + rows - 1 + offset, keys);
   // Peak and sum of each row, then the scores, then (few rows) what a block adds to o.
-  const peaks = a.scratch;
+  const peaks = workspace;
   const sums = peaks + (BQ << 2);
   const block = sums + (BQ << 2);
   const extra = block + (max(BQ * BK, FEW * BK_FEW) << 2);
@@ -116,11 +117,11 @@ function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32): void {
   }
 }
 
-/** Heads [begin, end) of the b * h heads of the batch. */
-export function attention(pointer: usize, begin: i32, end: i32): void {
+/** `count` heads from `begin` on, of the b * h heads of the batch. The host weighs a call by `work`, multiply-adds a head. */
+export function attention(pointer: usize, begin: i32, count: i32, work: i32): void {
   const a = changetype<Attention>(pointer);
   const step = blockRows(a);
-  for (let n = begin; n < end; ++n) {
+  for (let n = begin; n < begin + count; ++n) {
     const i = n / a.h;
     const head = n % a.h;
     for (let i0 = 0; i0 < a.t; i0 += step) queryBlock(a, i, head, i0, min(step, a.t - i0));

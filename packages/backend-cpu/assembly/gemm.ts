@@ -2,23 +2,8 @@
  * C = op(A) op(B) (+ C), row-major with leading dimensions: packed panels and a 4 x 8 register tile.
  * K is not unrolled on purpose: engines then spill registers.
  */
+import { edge, KC, MC, NC, packedA, packedB } from './scratch';
 import { madd, splat } from './vector';
-
-const KC: i32 = 256;
-const MC: i32 = 128;
-const NC: i32 = 1024;
-
-/** Working memory of this instance: packed B, packed A, one tile. */
-let packedB: usize = 0;
-let packedA: usize = 0;
-let edge: usize = 0;
-
-/** Takes KC NC + MC KC + 32 values of f32 from address p on: 1.13 MiB. */
-export function setScratch(p: usize): void {
-  packedB = p;
-  packedA = p + KC * NC * 4;
-  edge = packedA + MC * KC * 4;
-}
 
 // One 4 x 8 tile from packed panels; `step` is the distance of the rows of c in bytes.
 function tile(k: i32, pa: usize, pb: usize, c: usize, step: usize, accumulate: bool): void {
@@ -224,5 +209,28 @@ export function gemm(
         }
       }
     }
+  }
+}
+
+/** `batch` products at steps of bytes. */
+export function gemmBatch(
+  batch: i32,
+  batchA: usize,
+  batchB: usize,
+  batchC: usize,
+  transA: bool,
+  transB: bool,
+  m: i32,
+  n: i32,
+  k: i32,
+  a: usize,
+  lda: i32,
+  b: usize,
+  ldb: i32,
+  c: usize,
+  ldc: i32,
+): void {
+  for (let i: usize = 0; i < <usize>batch; ++i) {
+    gemm(transA, transB, m, n, k, a + i * batchA, lda, b + i * batchB, ldb, c + i * batchC, ldc, false);
   }
 }

@@ -48,23 +48,8 @@ export function layerNormRows(begin: i32, end: i32, n: i32, eps: f32, x: usize, 
   }
 }
 
-/**
- * dx = rstd (g - mean(g) - h mean(g h)) with g = dy w and h = (x - mean) rstd; dw += sum dy h and db += sum dy,
- * which the caller has zeroed.
- */
-export function layerNormGradRows(
-  begin: i32,
-  end: i32,
-  n: i32,
-  x: usize,
-  w: usize,
-  mean: usize,
-  rstd: usize,
-  dy: usize,
-  dx: usize,
-  dw: usize,
-  db: usize,
-): void {
+/** dx = rstd (g - mean(g) - h mean(g h)) with g = dy w and h = (x - mean) rstd. */
+export function layerNormGradRows(begin: i32, end: i32, n: i32, x: usize, w: usize, mean: usize, rstd: usize, dy: usize, dx: usize): void {
   const bytes = <usize>n << 2;
   const inverse: f32 = <f32>1 / <f32>n;
   for (let r = begin; r < end; ++r) {
@@ -77,13 +62,10 @@ export function layerNormGradRows(
     let t = splat(0);
     for (let i: usize = 0; i < bytes; i += 16) {
       const h = f32x4.mul(f32x4.sub(v128.load(px + i), mu), q);
-      const d = v128.load(pd + i);
-      const g = inside(f32x4.mul(d, v128.load(w + i)), bytes, i);
+      const g = inside(f32x4.mul(v128.load(pd + i), v128.load(w + i)), bytes, i);
       s = f32x4.add(s, g);
       // A tail lane of g is 0, of h it may be anything.
       t = f32x4.add(t, inside(f32x4.mul(g, h), bytes, i));
-      put(dw, madd(d, h, v128.load(dw + i)), bytes, i);
-      put(db, f32x4.add(d, v128.load(db + i)), bytes, i);
     }
     const a = splat(sumLanes(s) * inverse);
     const c = splat(sumLanes(t) * inverse);
@@ -91,6 +73,38 @@ export function layerNormGradRows(
       const h = f32x4.mul(f32x4.sub(v128.load(px + i), mu), q);
       const g = f32x4.mul(v128.load(pd + i), v128.load(w + i));
       put(po, f32x4.mul(q, f32x4.sub(f32x4.sub(g, a), f32x4.mul(h, c))), bytes, i);
+    }
+  }
+}
+
+/** dw = sum dy h and db = sum dy of `count` columns; rows are `ld` apart. Eight columns at a time stay in registers. */
+export function layerNormGradColumns(rows: i32, count: i32, ld: i32, x: usize, mean: usize, rstd: usize, dy: usize, dw: usize, db: usize): void {
+  const step = <usize>ld << 2;
+  const bytes = <usize>count << 2;
+  for (let j: usize = 0; j < bytes; j += 32) {
+    let w0 = splat(0);
+    let w1 = splat(0);
+    let b0 = splat(0);
+    let b1 = splat(0);
+    let px = x + j;
+    let pd = dy + j;
+    for (let r: usize = 0, end = <usize>rows << 2; r < end; r += 4) {
+      const mu = v128.load32_splat(mean + r);
+      const q = v128.load32_splat(rstd + r);
+      const d0 = v128.load(pd);
+      const d1 = v128.load(pd, 16);
+      w0 = madd(d0, f32x4.mul(f32x4.sub(v128.load(px), mu), q), w0);
+      w1 = madd(d1, f32x4.mul(f32x4.sub(v128.load(px, 16), mu), q), w1);
+      b0 = f32x4.add(b0, d0);
+      b1 = f32x4.add(b1, d1);
+      px += step;
+      pd += step;
+    }
+    put(dw, w0, bytes, j);
+    put(db, b0, bytes, j);
+    if (j + 16 < bytes) {
+      put(dw, w1, bytes, j + 16);
+      put(db, b1, bytes, j + 16);
     }
   }
 }
@@ -116,18 +130,8 @@ export function rmsNormRows(begin: i32, end: i32, n: i32, eps: f32, x: usize, w:
   }
 }
 
-/** dx = rstd (g - h mean(g h)) with g = dy w and h = x rstd; dw += sum dy h, which the caller has zeroed. */
-export function rmsNormGradRows(
-  begin: i32,
-  end: i32,
-  n: i32,
-  x: usize,
-  w: usize,
-  rstd: usize,
-  dy: usize,
-  dx: usize,
-  dw: usize,
-): void {
+/** dx = rstd (g - h mean(g h)) with g = dy w and h = x rstd. */
+export function rmsNormGradRows(begin: i32, end: i32, n: i32, x: usize, w: usize, rstd: usize, dy: usize, dx: usize): void {
   const bytes = <usize>n << 2;
   const inverse: f32 = <f32>1 / <f32>n;
   for (let r = begin; r < end; ++r) {
@@ -138,10 +142,8 @@ export function rmsNormGradRows(
     let t = splat(0);
     for (let i: usize = 0; i < bytes; i += 16) {
       const h = f32x4.mul(v128.load(px + i), q);
-      const d = v128.load(pd + i);
-      const dh = f32x4.mul(d, h);
+      const dh = f32x4.mul(v128.load(pd + i), h);
       t = f32x4.add(t, inside(f32x4.mul(dh, v128.load(w + i)), bytes, i));
-      put(dw, f32x4.add(dh, v128.load(dw + i)), bytes, i);
     }
     const c = splat(sumLanes(t) * inverse);
     for (let i: usize = 0; i < bytes; i += 16) {
@@ -149,5 +151,26 @@ export function rmsNormGradRows(
       const g = f32x4.mul(v128.load(pd + i), v128.load(w + i));
       put(po, f32x4.mul(q, f32x4.sub(g, f32x4.mul(h, c))), bytes, i);
     }
+  }
+}
+
+/** dw = sum dy h of `count` columns; rows are `ld` apart. */
+export function rmsNormGradColumns(rows: i32, count: i32, ld: i32, x: usize, rstd: usize, dy: usize, dw: usize): void {
+  const step = <usize>ld << 2;
+  const bytes = <usize>count << 2;
+  for (let j: usize = 0; j < bytes; j += 32) {
+    let w0 = splat(0);
+    let w1 = splat(0);
+    let px = x + j;
+    let pd = dy + j;
+    for (let r: usize = 0, end = <usize>rows << 2; r < end; r += 4) {
+      const q = v128.load32_splat(rstd + r);
+      w0 = f32x4.add(w0, f32x4.mul(v128.load(pd), f32x4.mul(v128.load(px), q)));
+      w1 = f32x4.add(w1, f32x4.mul(v128.load(pd, 16), f32x4.mul(v128.load(px, 16), q)));
+      px += step;
+      pd += step;
+    }
+    put(dw, w0, bytes, j);
+    if (j + 16 < bytes) put(dw, w1, bytes, j + 16);
   }
 }

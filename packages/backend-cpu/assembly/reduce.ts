@@ -37,9 +37,9 @@ export function sumRows(rows: i32, n: i32, x: usize, y: usize): void {
   }
 }
 
-/** y[j] = sum of column j of x: [rows, n]. */
-export function sumColumns(rows: i32, n: i32, x: usize, y: usize): void {
-  const step = <usize>n << 2;
+/** y[j] = sum of column j of n, rows of x `ld` apart. */
+export function sumColumns(rows: i32, n: i32, ld: i32, x: usize, y: usize): void {
+  const step = <usize>ld << 2;
   for (let j = 0; j < n; j += 16) {
     const width = n - j;
     let t0 = splat(0);

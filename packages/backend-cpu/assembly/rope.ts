@@ -1,4 +1,5 @@
 /** Rotary positions (Su et al. 2021): angles reduced in f64, then f32 polynomials, shared by all heads. */
+import { workspace } from './scratch';
 
 // sin on |r| <= pi / 4 and cos likewise, after reduction by multiples of pi / 2 (Cephes sinf, cosf).
 let sine: f32 = 0;
@@ -59,8 +60,7 @@ function turn(interleaved: bool, rotary: i32, x: usize, cos: usize, sin: usize, 
 }
 
 /**
- * x: [b, t, h, d] turned by positions i32 [b, t], or [t] where `shared`. `frequencies`: rotary / 2 values of f64;
- * behind them room for 2 * rotary values of f32, where the table of one position is made.
+ * x: [b, t, h, d] turned by positions i32 [b, t], or [t] where `shared`. `frequencies`: rotary / 2 values of f64.
  */
 export function rope(
   b: i32,
@@ -77,7 +77,7 @@ export function rope(
   y: usize,
 ): void {
   const pairs = rotary >> 1;
-  const cos = frequencies + (<usize>pairs << 3);
+  const cos = workspace;
   const sin = cos + (<usize>rotary << 2);
   const head = <usize>d << 2;
   const token = head * <usize>h;

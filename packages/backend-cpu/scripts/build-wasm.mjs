@@ -1,14 +1,24 @@
 /**
- * Compiles assembly/ into src/wasm/kernels.generated.ts; with `--check` compares instead of writing, with `--hash`
- * only compares the hash of the sources (fast).
+ * Compiles assembly/ into src/wasm/kernels.generated.ts and bundles src/threads/worker.ts into
+ * src/threads/worker.generated.ts; with `--check` compares instead of writing, with `--hash` only compares the hash
+ * of the sources (fast).
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build as esbuild } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const target = join(root, 'src/wasm/kernels.generated.ts');
+const kernels = join(root, 'src/wasm/kernels.generated.ts');
+const worker = join(root, 'src/threads/worker.generated.ts');
+const workerSources = ['control.ts', 'worker.ts'].map((name) => join(root, 'src/threads', name));
+
+function hashOf(files) {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex');
+}
 
 /** SHA-256 of the sources, which the generated file carries. */
 function sourceHash() {
@@ -20,9 +30,9 @@ function sourceHash() {
   return hash.digest('hex');
 }
 
-function fail() {
+function fail(target) {
   console.error(
-    'kernels.generated.ts is not what assembly/ compiles to: run scripts/build-wasm.mjs',
+    `${relative(root, target)} is not what its sources give: run scripts/build-wasm.mjs`,
   );
   process.exitCode = 1;
 }
@@ -37,6 +47,9 @@ async function compile(features) {
     '--importMemory',
     '--initialMemory',
     '1',
+    '--sharedMemory',
+    '--maximumMemory',
+    '65536',
   ];
   const files = ['assembly/index.ts', '--outFile', 'kernels.wasm', '--bindings', 'raw'];
   const args = [...files, '--use', 'abort=', ...flags];
@@ -68,15 +81,28 @@ function signatures(types) {
   return lines.map((line) => `  ${line.replace('export function ', '')}`).join('\n');
 }
 
-async function build() {
-  const plain = await compile(['simd']);
-  const relaxed = await compile(['simd', 'relaxed-simd']);
+/** Offset of the flags of the imported memory: 3 says shared, with a maximum; 1 the same unshared. */
+function memoryFlags(wasm) {
+  const name = Buffer.from('\x03env\x06memory\x02\x03', 'latin1');
+  const at = wasm.indexOf(name);
+  if (at < 0) throw new Error('the module imports no shared memory env.memory');
+  return at + name.length - 1;
+}
+
+async function buildKernels() {
+  const plain = await compile(['threads', 'simd']);
+  const relaxed = await compile(['threads', 'simd', 'relaxed-simd']);
   console.log(`simd ${plain.wasm.length} bytes, relaxed-simd ${relaxed.wasm.length} bytes`);
+  const flags = memoryFlags(plain.wasm);
+  if (memoryFlags(relaxed.wasm) !== flags)
+    throw new Error('the two builds differ in their imports');
   return `/** Made by scripts/build-wasm.mjs from assembly/; do not edit. Sources: ${sourceHash()} */
 export interface WasmKernels {
 ${signatures(plain.types)}
 }
 
+/** Offset of the flags of the memory import: 3 for shared memory, 1 for memory of one thread. */
+export const memoryFlags = ${flags};
 export const simdKernels: string =
   '${plain.wasm.toString('base64')}';
 export const relaxedSimdKernels: string =
@@ -84,8 +110,25 @@ export const relaxedSimdKernels: string =
 `;
 }
 
-if (process.argv.includes('--hash')) {
-  if (!readFileSync(target, 'utf8').includes(`Sources: ${sourceHash()} `)) fail();
-} else if (process.argv.includes('--check')) {
-  if (readFileSync(target, 'utf8') !== (await build())) fail();
-} else writeFileSync(target, await build());
+async function buildWorker() {
+  const entryPoints = [join(root, 'src/threads/worker.ts')];
+  const settings = { bundle: true, write: false, format: 'iife', target: 'es2022', minify: true };
+  const { outputFiles } = await esbuild({ ...settings, entryPoints });
+  const source = outputFiles[0].text.trim();
+  return `/** Made by scripts/build-wasm.mjs from worker.ts; do not edit. Sources: ${hashOf(workerSources)} */
+export const workerSource: string =
+  ${JSON.stringify(source)};
+`;
+}
+
+const outputs = [
+  [kernels, sourceHash, buildKernels],
+  [worker, () => hashOf(workerSources), buildWorker],
+];
+for (const [target, hash, build] of outputs) {
+  if (process.argv.includes('--hash')) {
+    if (!readFileSync(target, 'utf8').includes(`Sources: ${hash()} `)) fail(target);
+  } else if (process.argv.includes('--check')) {
+    if (readFileSync(target, 'utf8') !== (await build())) fail(target);
+  } else writeFileSync(target, await build());
+}

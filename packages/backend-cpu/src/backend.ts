@@ -14,6 +14,9 @@ import {
 } from '@loretta-ts/core';
 import { HostMemory, Pool, type PoolBuffer, type PoolMemory } from './pool';
 import { referenceKernels } from './reference';
+import { Crew } from './threads/crew';
+import { hostThreads, threadsRefused } from './threads/spawn';
+import { sharedKernels, threaded } from './threads/threaded';
 import { wasmKernels } from './wasm/kernels';
 import {
   compileKernels,
@@ -32,62 +35,90 @@ export interface CpuOptions {
   readonly simd?: 'auto' | SimdLevel | 'none';
   /** Limit of the whole memory in bytes; 4 GiB (default) is the most there is. */
   readonly maxBytes?: number;
+  /**
+   * Threads for large kernels, the caller's among them; `auto` (default) takes one a core, 16 at most. Results do not
+   * depend on it. Where there can be no more than one, `info().fallbackReason` says why.
+   */
+  readonly threads?: number | 'auto';
 }
 
 const name = 'cpu';
 const pageBytes = 65536;
-/** Static data of the kernels lie in the first page; then the panels of products, then the rest's working memory. */
-const scratchStart = pageBytes;
-const panelBytes = 1280 * 1024;
-const scratchBytes = 2 * 1024 * 1024;
+/** Static data of the kernels lie in the first page; then the host's working memory, then that of each thread. */
+const hostScratch = pageBytes;
+const threadScratch = hostScratch + 640 * 1024;
+const threadBytes = 2 * 1024 * 1024;
+const mostThreads = 16;
 
-interface Level {
+interface Choice {
   readonly level: SimdLevel | 'none';
+  readonly threads: number;
   readonly reason: string | null;
 }
 
 /**
  * A CPU backend, compiled synchronously (about 1 ms).
- * @throws BackendError for an unknown `simd` or a `maxBytes` that is too small
+ * @throws BackendError for an unknown `simd`, `threads` that are no number, or a `maxBytes` that is too small
  */
 export function cpu(options: CpuOptions = {}): Backend {
   const chosen = choose(options);
+  const { level, threads } = chosen;
   return new CpuBackend(
     options,
     chosen,
-    chosen.level === 'none' ? null : compileKernels(chosen.level),
+    level === 'none' ? null : compileKernels(level, threads > 1),
   );
 }
 
 /** As `cpu`, compiled off the main thread where the browser does that. */
 export async function cpuAsync(options: CpuOptions = {}): Promise<Backend> {
   const chosen = choose(options);
-  const module = chosen.level === 'none' ? null : await compileKernelsAsync(chosen.level);
+  const { level, threads } = chosen;
+  const module = level === 'none' ? null : await compileKernelsAsync(level, threads > 1);
   return new CpuBackend(options, chosen, module);
 }
 
-function choose({ simd = 'auto', maxBytes }: CpuOptions): Level {
+function choose(options: CpuOptions): Choice {
+  const { maxBytes } = options;
+  const [level, missing] = chooseLevel(options);
+  const [threads, refused] = level === 'none' ? [1, null] : chooseThreads(options);
+  const least = threadScratch + threads * threadBytes + pageBytes;
+  if (maxBytes !== undefined && !(maxBytes >= least)) {
+    throw new BackendError(name, `maxBytes is ${maxBytes}: at least ${least} are needed`);
+  }
+  const reasons = [missing, refused].filter((reason) => reason !== null);
+  return { level, threads, reason: reasons.length === 0 ? null : reasons.join('; ') };
+}
+
+function chooseLevel({ simd = 'auto' }: CpuOptions): [SimdLevel | 'none', string | null] {
   if (!['auto', 'relaxed-simd', 'simd', 'none'].includes(simd)) {
     throw new BackendError(
       name,
       `unknown simd ${JSON.stringify(simd)}: auto, relaxed-simd, simd or none`,
     );
   }
-  const least = scratchStart + scratchBytes + pageBytes;
-  if (maxBytes !== undefined && !(maxBytes >= least)) {
-    throw new BackendError(name, `maxBytes is ${maxBytes}: at least ${least} are needed`);
-  }
-  if (simd === 'none') return { level: 'none', reason: null };
-  if (simd !== 'simd' && supports('relaxed-simd')) return { level: 'relaxed-simd', reason: null };
+  if (simd === 'none') return ['none', null];
+  if (simd !== 'simd' && supports('relaxed-simd')) return ['relaxed-simd', null];
   if (supports('simd')) {
-    const reason =
-      simd === 'simd'
-        ? null
-        : 'the engine does not validate relaxed SIMD (Node 20 needs a V8 flag)';
-    return { level: 'simd', reason };
+    const missing = 'the engine does not validate relaxed SIMD (Node 20 needs a V8 flag)';
+    return ['simd', simd === 'simd' ? null : missing];
   }
   const missing = typeof WebAssembly === 'undefined' ? 'WebAssembly' : 'WebAssembly SIMD';
-  return { level: 'none', reason: `the engine has no ${missing}` };
+  return ['none', `the engine has no ${missing}`];
+}
+
+function chooseThreads({ threads = 'auto' }: CpuOptions): [number, string | null] {
+  const valid = threads === 'auto' || (Number.isInteger(threads) && threads >= 1);
+  if (!valid || (threads !== 'auto' && threads > mostThreads)) {
+    throw new BackendError(
+      name,
+      `threads is ${JSON.stringify(threads)}: 'auto', or an integer from 1 to ${mostThreads}`,
+    );
+  }
+  const wanted = threads === 'auto' ? Math.min(mostThreads, hostThreads()) : threads;
+  if (wanted === 1) return [1, null];
+  const refused = threadsRefused();
+  return refused === null ? [wanted, null] : [1, `one thread: ${refused}`];
 }
 
 class CpuBackend implements Backend {
@@ -99,9 +130,12 @@ class CpuBackend implements Backend {
   readonly #info: BackendInfo;
   readonly #memory: PoolMemory;
   readonly #pool: Pool;
+  readonly #crew: Crew | null = null;
 
-  constructor(options: CpuOptions, chosen: Level, module: WebAssembly.Module | null) {
-    const pages = (scratchStart + scratchBytes) / pageBytes + 16;
+  constructor(options: CpuOptions, chosen: Choice, module: WebAssembly.Module | null) {
+    const { threads } = chosen;
+    const start = threadScratch + threads * threadBytes;
+    const pages = start / pageBytes + 16;
     const maxBytes = options.maxBytes ?? 4 * 1024 ** 3;
     const reference = (): Kernels =>
       referenceKernels((v) => viewOf(v.dtype, this.#memory.buffer, address(v), v.size));
@@ -109,21 +143,27 @@ class CpuBackend implements Backend {
       const memory = new WebAssembly.Memory({
         initial: pages,
         maximum: Math.floor(maxBytes / pageBytes),
+        shared: threads > 1,
       });
-      const wasm = instantiate(module, memory);
-      wasm.setScratch(scratchStart);
+      const alone = instantiate(module, memory);
+      alone.setScratch(threadScratch);
       this.#memory = memory;
-      const scratch = scratchStart + panelBytes;
-      this.kernels = wasmKernels({ wasm, memory, scratch }, reference());
+      let wasm = alone;
+      if (threads > 1) {
+        const scratch = (worker: number): number => threadScratch + (worker + 1) * threadBytes;
+        this.#crew = new Crew(threads, module, memory, alone, sharedKernels, scratch);
+        wasm = threaded(alone, this.#crew);
+      }
+      this.kernels = wasmKernels({ wasm, memory, scratch: hostScratch }, reference());
     } else {
       this.#memory = new HostMemory(pages);
       this.kernels = reference();
     }
     this.fusedDTypes = module ? ['f32'] : [];
-    this.#pool = new Pool(this.#memory, scratchStart + scratchBytes, name, maxBytes);
+    this.#pool = new Pool(this.#memory, start, name, maxBytes);
     this.#info = {
       executor: module ? 'wasm-simd' : 'reference',
-      threads: 1,
+      threads,
       simd: chosen.level,
       device: null,
       fallbackReason: chosen.reason,
@@ -165,6 +205,7 @@ class CpuBackend implements Backend {
   }
 
   async dispose(): Promise<void> {
+    this.#crew?.dispose();
     this.#pool.dispose();
   }
 

@@ -12,7 +12,7 @@ const guard = 64;
 
 /** What the pool asks of its memory; `WebAssembly.Memory` has it. */
 export interface PoolMemory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** @throws RangeError when the host has no more */
   grow(pages: number): number;
 }

@@ -7,7 +7,7 @@ import { reference } from './kernel-harness';
 
 describe('cpu', () => {
   it('says what runs', async () => {
-    expect(cpu({ simd: 'simd' }).info()).toEqual({
+    expect(cpu({ simd: 'simd', threads: 1 }).info()).toEqual({
       executor: 'wasm-simd',
       threads: 1,
       simd: 'simd',

@@ -4,12 +4,10 @@ import type { WasmKernels } from './kernels.generated';
 import { at, atBytes, type SomeKernels } from './view';
 
 /** Fields of `Attention` in `assembly/attention-scores.ts`. */
-const fields = 34;
+const fields = 33;
 const scaleField = 10;
-/** Bytes of the description, with room to spare; the blocks follow. */
-const descriptionBytes = 256;
 
-/** `scratch` is the address of 640 KiB; `memory` is looked at anew in each call. */
+/** `scratch` is an address with room for a description; `memory` is looked at anew in each call. */
 export function attentionKernels(
   wasm: WasmKernels,
   memory: WebAssembly.Memory,
@@ -50,14 +48,13 @@ export function attentionKernels(
       const grad = grads[i];
       words[29 + i] = grad ? at(grad) : 0;
     }
-    words[33] = scratch + descriptionBytes;
   };
 
   return {
     attention(ins, outs, attrs) {
       const [b, , h] = ins[0]!.shape as readonly [number, number, number, number];
       describe(ins, attrs, outs[0]!, outs[1]!, null, []);
-      wasm.attention(scratch, 0, b * h);
+      wasm.attention(scratch, 0, b * h, workOf(ins, attrs));
     },
     attentionGrad(ins, outs, attrs) {
       const { has } = attrs;
@@ -66,9 +63,20 @@ export function attentionKernels(
       const [b, , hkv] = ins[1]!.shape as readonly [number, number, number, number];
       describe(ins, attrs, ins[first]!, ins[first + 1]!, ins[first + 2]!, outs);
       for (const out of outs) wasm.zero(out.size * 4, at(out));
-      wasm.attentionGrad(scratch, 0, b * hkv);
+      // heads may share a gradient of the bias: then one thread adds it up
+      const group = ins[0]!.shape[2]! / hkv;
+      const work = has.bias ? 0 : 3 * group * workOf(ins, attrs);
+      wasm.attentionGrad(scratch, 0, b * hkv, work);
     },
   };
+}
+
+/** Multiply-adds of one head; half where a causal mask hides half. */
+function workOf(ins: readonly View[], attrs: FusedAttrs['attention']): number {
+  const [t, d] = [ins[0]!.shape[1]!, ins[0]!.shape[3]!];
+  const [s, dv] = [ins[2]!.shape[1]!, ins[2]!.shape[3]!];
+  const seen = attrs.window > 0 ? Math.min(s, attrs.window) : s;
+  return Math.min(2 ** 29, (t * seen * (d + dv)) / (attrs.causal && t === s ? 2 : 1));
 }
 
 /** Steps in elements along b, h, t and s of an input that broadcasts to [b, h, t, s]. */

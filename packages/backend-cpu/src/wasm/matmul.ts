@@ -46,6 +46,12 @@ function batchedProduct(
   const full = k > 0 && a.size === batch * sizeA && b.size === batch * sizeB;
   const stepA = full ? null : batchSteps(a.shape, out.shape);
   const stepB = full ? null : batchSteps(b.shape, out.shape);
+  if (full && m >= fewRows && n >= fewRows) {
+    const [lda, ldb] = [transA ? m : k, transB ? k : n];
+    const [sa, sb, sc] = [sizeA * 4, sizeB * 4, m * n * 4];
+    wasm.gemmBatch(batch, sa, sb, sc, transA, transB, m, n, k, at(a), lda, at(b), ldb, pc, n);
+    return;
+  }
   for (let i = 0; i < batch; i++) {
     const pa = at(a) + (stepA ? batchIndex(i, stepA, out.shape) : i) * sizeA * 4;
     const pb = at(b) + (stepB ? batchIndex(i, stepB, out.shape) : i) * sizeB * 4;

@@ -1,5 +1,10 @@
 /** The compiled kernels: which build runs here, and its exports. */
-import { relaxedSimdKernels, simdKernels, type WasmKernels } from './kernels.generated';
+import {
+  memoryFlags,
+  relaxedSimdKernels,
+  simdKernels,
+  type WasmKernels,
+} from './kernels.generated';
 
 export type SimdLevel = 'relaxed-simd' | 'simd';
 
@@ -19,17 +24,23 @@ export function supports(level: SimdLevel): boolean {
   return WebAssembly.validate(new Uint8Array(level === 'simd' ? simdProbe : relaxedProbe));
 }
 
-function bytes(level: SimdLevel): Uint8Array<ArrayBuffer> {
+/** The code is the same for both kinds of memory, but the import says which. */
+function bytes(level: SimdLevel, shared: boolean): Uint8Array<ArrayBuffer> {
   const text = atob(level === 'simd' ? simdKernels : relaxedSimdKernels);
-  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const code = Uint8Array.from(text, (c) => c.charCodeAt(0));
+  if (!shared) code[memoryFlags] = 1;
+  return code;
 }
 
-export function compileKernels(level: SimdLevel): WebAssembly.Module {
-  return new WebAssembly.Module(bytes(level));
+export function compileKernels(level: SimdLevel, shared: boolean): WebAssembly.Module {
+  return new WebAssembly.Module(bytes(level, shared));
 }
 
-export function compileKernelsAsync(level: SimdLevel): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(bytes(level));
+export function compileKernelsAsync(
+  level: SimdLevel,
+  shared: boolean,
+): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(bytes(level, shared));
 }
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): WasmKernels {

@@ -10,7 +10,7 @@ export function reduceKernels(wasm: WasmKernels, reference: Kernels): SomeKernel
     sum: reduction(
       reference.sum,
       (rows, n, x, y) => wasm.sumRows(rows, n, x, y),
-      (rows, n, x, y) => wasm.sumColumns(rows, n, x, y),
+      (rows, n, x, y) => wasm.sumColumns(rows, n, n, x, y),
     ),
     max: reduction(
       reference.max,

@@ -73,23 +73,9 @@ export function normKernels(wasm: WasmKernels): SomeKernels {
     layerNormGrad([x, w, mean, rstd, dy], [dx, dw, db]) {
       const n = w!.size;
       const rows = rowsOf(x!, n);
-      wasm.zero(n * 4, at(dw!));
-      wasm.zero(n * 4, at(db!));
-      const q = at(rstd!);
-      const g = at(dy!);
-      wasm.layerNormGradRows(
-        0,
-        rows,
-        n,
-        at(x!),
-        at(w!),
-        at(mean!),
-        q,
-        g,
-        at(dx!),
-        at(dw!),
-        at(db!),
-      );
+      const [p, mu, q, g] = [at(x!), at(mean!), at(rstd!), at(dy!)];
+      wasm.layerNormGradRows(0, rows, n, p, at(w!), mu, q, g, at(dx!));
+      wasm.layerNormGradColumns(rows, n, n, p, mu, q, g, at(dw!), at(db!));
     },
     rmsNorm([x, w], [y, rstd], { eps }) {
       const n = w!.size;
@@ -97,9 +83,10 @@ export function normKernels(wasm: WasmKernels): SomeKernels {
     },
     rmsNormGrad([x, w, rstd, dy], [dx, dw]) {
       const n = w!.size;
-      wasm.zero(n * 4, at(dw!));
       const rows = rowsOf(x!, n);
-      wasm.rmsNormGradRows(0, rows, n, at(x!), at(w!), at(rstd!), at(dy!), at(dx!), at(dw!));
+      const [p, q, g] = [at(x!), at(rstd!), at(dy!)];
+      wasm.rmsNormGradRows(0, rows, n, p, at(w!), q, g, at(dx!));
+      wasm.rmsNormGradColumns(rows, n, n, p, q, g, at(dw!));
     },
   };
 }

@@ -18,7 +18,7 @@ export const start = command({
   name: 'start',
   description: 'Train LoReTTa and what it is compared with, evaluate, write a report',
   examples: [
-    'loretta start                          embedded data, about 10 minutes',
+    'loretta start                          embedded data, about 5 minutes on 2 cores',
     'loretta start --quick                  the same in little, under 3 minutes',
     'loretta start --data ../data --seed 1  real recordings',
     'loretta start --arms commutative,transitive,oracle,shuffled,mislinked',

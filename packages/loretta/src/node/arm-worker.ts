@@ -19,7 +19,8 @@ export interface ArmJob {
 const job = workerData as ArmJob;
 const port = parentPort;
 if (port !== null) {
-  setBackend(chooseBackend(job.backend));
+  // arms run side by side: one thread each
+  setBackend(chooseBackend(job.backend, 1));
   localRunner()
     .run(job.name, job.data, job.config, job.checkpoint, (stage, done, total, loss) => {
       port.postMessage({ kind: 'progress', stage, done, total, loss });

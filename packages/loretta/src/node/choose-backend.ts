@@ -1,18 +1,22 @@
 /** The one place that names backends: the edge between the library and the machine. */
+import { setFlagsFromString } from 'node:v8';
 import { cpu, referenceBackend } from '@loretta-ts/backend-cpu';
-import type { Backend } from '@loretta-ts/core';
+import { type Backend, BackendError } from '@loretta-ts/core';
 import { DataError } from '../data/errors';
 
 /** Backends by the name that the command line takes. */
 const BACKENDS = ['cpu', 'cpu:relaxed', 'cpu:none', 'reference'] as const;
 
-/** @throws DataError for a name that is none of {@link BACKENDS} */
-export function chooseBackend(name: string): Backend {
+/**
+ * @param threads for large kernels; results do not depend on it
+ * @throws DataError for a name that is none of {@link BACKENDS}; BackendError where there is no relaxed SIMD
+ */
+export function chooseBackend(name: string, threads: number | 'auto' = 'auto'): Backend {
   switch (name) {
     case 'cpu':
-      return cpu();
+      return cpu({ threads });
     case 'cpu:relaxed':
-      return cpu({ simd: 'relaxed-simd' });
+      return relaxed(threads);
     case 'cpu:none':
       return cpu({ simd: 'none' });
     case 'reference':
@@ -20,4 +24,13 @@ export function chooseBackend(name: string): Backend {
     default:
       throw new DataError('config', 'backend', `no backend ${name}: ${BACKENDS.join(', ')}`);
   }
+}
+
+/** Node 20 hides relaxed SIMD behind a flag of the engine, which counts for modules compiled after it is set. */
+function relaxed(threads: number | 'auto'): Backend {
+  const probe = (): boolean =>
+    cpu({ simd: 'relaxed-simd', threads: 1 }).info().simd === 'relaxed-simd';
+  if (!probe()) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  if (probe()) return cpu({ simd: 'relaxed-simd', threads });
+  throw new BackendError('cpu', 'this engine has no relaxed SIMD: use --backend cpu');
 }
