@@ -1,7 +1,4 @@
 /** What attention and its gradient share: the description of a call, and one block of scores. */
-import { gemm } from './gemm';
-import { gemmDots } from './gemv';
-import { splat } from './vector';
 
 /** Fields in the order in which the host writes them, 4 bytes each; pointers to absent inputs are 0. */
 @unmanaged
@@ -42,16 +39,9 @@ export class Attention {
   dbias: usize;
 }
 
-/** Most queries of a block; most keys, and most for few queries. */
+/** Most queries of a block, and most keys. */
 export const BQ: i32 = 64;
 export const BK: i32 = 128;
-export const BK_FEW: i32 = 1024;
-export const FEW: i32 = 8;
-
-/** Queries in a block: few where a causal mask would waste half of a short block. */
-export function blockRows(a: Attention): i32 {
-  return a.causal && a.t <= 2 * BQ ? 16 : BQ;
-}
 
 /** Keys that are there for batch row i. */
 export function keysOf(a: Attention, i: i32): i32 {
@@ -85,15 +75,10 @@ function fillRow(p: usize, from: i32, to: i32, value: f32): void {
 }
 
 /**
- * Scores of queries [i0, i0 + rows) with keys [j0, j0 + columns) at `out`, rows `ld` apart: scaled, biased, -inf where a
+ * Bias and masks on the scaled scores of queries [i0, i0 + rows) with keys [j0, j0 + columns), rows `ld` apart: -inf where a
  * query does not see a key, and -inf up to the next multiple of 4 columns.
  */
-export function scores(a: Attention, i: i32, head: i32, i0: i32, rows: i32, j0: i32, columns: i32, out: usize, ld: i32): void {
-  const kv = head / (a.h / a.hkv);
-  const q = headRow(a.q, i * a.t + i0, a.h, head, a.d);
-  const k = headRow(a.k, i * a.s + j0, a.hkv, kv, a.d);
-  if (rows < FEW) gemmDots(rows, columns, a.d, q, a.h * a.d, k, a.hkv * a.d, out, ld, 1);
-  else gemm(false, true, rows, columns, a.d, q, a.h * a.d, k, a.hkv * a.d, out, ld, false);
+export function maskScores(a: Attention, i: i32, head: i32, i0: i32, rows: i32, j0: i32, columns: i32, out: usize, ld: i32): void {
   const keys = keysOf(a, i);
   const offset = offsetOf(a, i);
   const padded = (columns + 3) & ~3;
@@ -102,7 +87,6 @@ export function scores(a: Attention, i: i32, head: i32, i0: i32, rows: i32, j0: 
     const query = i0 + r;
     const lo = max(0, min(columns, firstKey(a, query + offset) - j0));
     const hi = max(lo, min(columns, endKey(a, query + offset, keys) - j0));
-    scaleRow(row, padded, a.scale);
     if (a.bias) addBias(a, row, columns, i, head, query, j0);
     if (lo > 0) fillRow(row, 0, lo, -Infinity);
     if (hi < padded) fillRow(row, hi, padded, -Infinity);
@@ -111,12 +95,22 @@ export function scores(a: Attention, i: i32, head: i32, i0: i32, rows: i32, j0: 
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function scaleRow(row: usize, padded: i32, scale: f32): void {
-  const by = splat(scale);
-  const end = row + (<usize>padded << 2);
-  for (let p = row; p < end; p += 16) v128.store(p, f32x4.mul(v128.load(p), by));
+/** Whether no query of a block shares a segment with any key of it, told by the ranges of their numbers. */
+export function segmentsApart(a: Attention, i: i32, i0: i32, rows: i32, j0: i32, columns: i32): bool {
+  if (!a.segments) return false;
+  const base = a.segments + (<usize>i * <usize>a.s << 2);
+  let least = i32.MAX_VALUE;
+  let most = i32.MIN_VALUE;
+  for (let r = 0; r < rows; ++r) {
+    const x = load<i32>(base + (<usize>(i0 + r) << 2));
+    least = min(least, x);
+    most = max(most, x);
+  }
+  for (let j = 0; j < columns; ++j) {
+    const x = load<i32>(base + (<usize>(j0 + j) << 2));
+    if (x >= least && x <= most) return false;
+  }
+  return true;
 }
 
 function addBias(a: Attention, row: usize, columns: i32, i: i32, head: i32, query: i32, j0: i32): void {

@@ -1,15 +1,15 @@
-/** Attention by blocks with online softmax (Dao 2023, FlashAttention-2): no [t, s] matrix is kept. */
-import { Attention, BK, BK_FEW, BQ, FEW, blockRows, endKey, firstKey, headRow, keysOf, offsetOf, scores } from './attention-scores';
-import { gemm } from './gemm';
-import { gemmFewRows } from './gemv';
-import { workspace } from './scratch';
+/**
+ * Attention by blocks with online softmax (Dao 2023, FlashAttention-2): no [t, s] matrix is kept. Keys and values are packed
+ * once for all queries of a head, and for all heads of a group.
+ */
+import { Attention, BK, endKey, firstKey, headRow, keysOf, maskScores, offsetOf, segmentsApart } from './attention-scores';
+import { block, blockKeys, blockQueries, keyBytes, keys as keyPanels, layOut, packed, peaks, queries, sums } from './attention-space';
+import { fewQueries, FEW } from './attention-few';
+import { multiply, packLeft, packRight } from './gemm';
 import { expNegative, log, maxLanes, splat, sumLanes } from './vector';
 
-/** Widest values for which few queries have working memory of their own. */
-const WIDEST: i32 = 8192;
-
-// Row of n values times x.
-function scaleValues(p: usize, n: i32, x: f32): void {
+/** n values times x. */
+export function scaleValues(p: usize, n: i32, x: f32): void {
   const by = splat(x);
   const end = p + (<usize>n << 2);
   let q = p;
@@ -17,25 +17,18 @@ function scaleValues(p: usize, n: i32, x: f32): void {
   for (; q < end; q += 4) store<f32>(q, load<f32>(q) * x);
 }
 
-// Row of n values: p = p * x + add.
-function scaleAndAdd(p: usize, n: i32, x: f32, add: usize): void {
-  for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
-    store<f32>(p + i, load<f32>(p + i) * x + load<f32>(add + i));
-  }
-}
-
 // @ts-ignore: decorator
 @inline
-function rowPeak(row: usize, bytes: usize): f32 {
+export function rowPeak(row: usize, bytes: usize): f32 {
   let m = v128.load(row);
   for (let p: usize = 16; p < bytes; p += 16) m = f32x4.pmax(m, v128.load(row + p));
   return maxLanes(m);
 }
 
-// Scores become e^(score - m); their sum.
+/** Scores become e^(score - m); their sum. */
 // @ts-ignore: decorator
 @inline
-function rowExp(row: usize, bytes: usize, m: f32): f32 {
+export function rowExp(row: usize, bytes: usize, m: f32): f32 {
   const top = splat(m);
   let sum = splat(0);
   for (let p: usize = 0; p < bytes; p += 16) {
@@ -48,82 +41,112 @@ function rowExp(row: usize, bytes: usize, m: f32): f32 {
 
 // @ts-ignore: decorator
 @inline
-function expOf(x: f32): f32 {
+export function expOf(x: f32): f32 {
   return f32x4.extract_lane(expNegative(splat(x)), 0);
 }
 
-/** Queries [i0, i0 + rows) of one head. */
-function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32): void {
-  const few = rows < FEW && a.dv <= WIDEST;
-  const bk = few ? BK_FEW : BK;
-  const kv = head / (a.h / a.hkv);
+/** Log-sum-exp from peak and sum; o divided by the sum. A row that saw nothing has sum 0, lse -inf and o 0. */
+// @ts-ignore: decorator
+@inline
+export function finishRow(lse: usize, o: usize, dv: i32, peak: f32, sum: f32): void {
+  const blind = sum == 0;
+  store<f32>(lse, blind ? -Infinity : peak + f32x4.extract_lane(log(splat(sum)), 0));
+  if (blind) memory.fill(o, 0, <usize>dv << 2);
+  else scaleValues(o, dv, <f32>1 / sum);
+}
+
+/**
+ * Queries [i0, i0 + rows) of a head against the packed keys [k0, k1). With `first` o and lse are made, otherwise they hold the
+ * result over earlier keys, which counts as one term of sum 1 and peak lse.
+ */
+function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32, k0: i32, k1: i32, first: bool): void {
   const dv = a.dv;
-  const stepO = a.h * dv;
-  const bytesO = <usize>stepO << 2;
+  const stepO = <usize>(a.h * dv) << 2;
   const o = headRow(a.o, i * a.t + i0, a.h, head, dv);
+  const lse = a.lse + (<usize>((i * a.h + head) * a.t + i0) << 2);
   const offset = offsetOf(a, i);
-  const keys = keysOf(a, i);
-  const begin = firstKey(a, i0 + offset);
-  const end = endKey(a, i0 + rows - 1 + offset, keys);
-  // Peak and sum of each row, then the scores, then (few rows) what a block adds to o.
-  const peaks = workspace;
-  const sums = peaks + (BQ << 2);
-  const block = sums + (BQ << 2);
-  const extra = block + (max(BQ * BK, FEW * BK_FEW) << 2);
-  for (let r = 0; r < rows; ++r) {
-    store<f32>(peaks + (<usize>r << 2), -Infinity);
-    store<f32>(sums + (<usize>r << 2), 0);
-    if (begin >= end) memory.fill(o + <usize>r * bytesO, 0, <usize>dv << 2);
+  const begin = k0 + (max(0, firstKey(a, i0 + offset) - k0) & ~7);
+  const end = min(k1, endKey(a, i0 + rows - 1 + offset, keysOf(a, i)));
+  if (begin >= end && !first) return;
+  for (let r: usize = 0; r < <usize>rows; ++r) {
+    const before: f32 = first ? -Infinity : load<f32>(lse + (r << 2));
+    store<f32>(peaks + (r << 2), before);
+    store<f32>(sums + (r << 2), before == -Infinity ? 0 : 1);
   }
-  for (let j0 = begin; j0 < end; j0 += bk) {
-    const columns = min(bk, end - j0);
+  const q = headRow(a.q, i * a.t + i0, a.h, head, a.d);
+  packLeft(false, q, <usize>(a.h * a.d) << 2, a.d, rows, queries);
+  scaleValues(queries, ((rows + 3) & ~3) * a.d, a.scale);
+  let fresh = first;
+  for (let j0 = begin; j0 < end; j0 += BK) {
+    const columns = min(BK, end - j0);
+    if (segmentsApart(a, i, i0, rows, j0, columns)) continue;
     const bytes = <usize>((columns + 3) & ~3) << 2;
-    const first = j0 == begin;
-    scores(a, i, head, i0, rows, j0, columns, block, bk);
+    const k = keyPanels + (<usize>((j0 - k0) * a.d) << 2);
+    multiply(rows, columns, a.d, queries, <usize>a.d << 4, k, <usize>a.d << 5, block, BK << 2, false);
+    maskScores(a, i, head, i0, rows, j0, columns, block, BK);
     for (let r = 0; r < rows; ++r) {
-      const row = block + (<usize>(r * bk) << 2);
+      const row = block + (<usize>(r * BK) << 2);
       const at = <usize>r << 2;
       const before = load<f32>(peaks + at);
       const peak = max<f32>(before, rowPeak(row, bytes));
       // A row that has seen nothing yet: -inf scores must become 0.
       const m: f32 = peak == -Infinity ? 0 : peak;
-      const shrink: f32 = first ? 0 : expOf(before - m);
+      const shrink: f32 = fresh ? 0 : expOf(before - m);
       const sum = rowExp(row, bytes, m);
       store<f32>(peaks + at, peak);
       store<f32>(sums + at, load<f32>(sums + at) * shrink + sum);
-      if (!first && !few && shrink != 1) scaleValues(o + <usize>r * bytesO, dv, shrink);
-      // For few rows the factor waits beside the extra rows.
-      if (few) store<f32>(extra + at, shrink);
+      if (!fresh && shrink != 1) scaleValues(o + <usize>r * stepO, dv, shrink);
     }
-    const v = headRow(a.v, i * a.s + j0, a.hkv, kv, dv);
-    if (!few) gemm(false, false, rows, dv, columns, block, bk, v, a.hkv * dv, o, stepO, !first);
-    else if (first) gemmFewRows(rows, dv, columns, block, bk, 1, v, a.hkv * dv, o, stepO);
-    else {
-      const part = extra + (FEW << 2);
-      gemmFewRows(rows, dv, columns, block, bk, 1, v, a.hkv * dv, part, dv);
-      for (let r = 0; r < rows; ++r) {
-        const by = load<f32>(extra + (<usize>r << 2));
-        scaleAndAdd(o + <usize>r * bytesO, dv, by, part + (<usize>(r * dv) << 2));
-      }
-    }
+    const v = keyPanels + keyBytes + (<usize>(j0 - k0) << 5);
+    packLeft(false, block, BK << 2, columns, rows, packed);
+    multiply(rows, dv, columns, packed, <usize>columns << 4, v, <usize>blockKeys << 5, o, stepO, !fresh);
+    fresh = false;
   }
   for (let r = 0; r < rows; ++r) {
-    const sum = load<f32>(sums + (<usize>r << 2));
-    const peak = load<f32>(peaks + (<usize>r << 2));
-    const blind = sum == 0;
-    const lse: f32 = blind ? -Infinity : peak + f32x4.extract_lane(log(splat(sum)), 0);
-    store<f32>(a.lse + (<usize>((i * a.h + head) * a.t + i0 + r) << 2), lse);
-    if (!blind) scaleValues(o + <usize>r * bytesO, dv, <f32>1 / sum);
+    const at = <usize>r << 2;
+    finishRow(lse + at, o + <usize>r * stepO, dv, load<f32>(peaks + at), load<f32>(sums + at));
+  }
+}
+
+/** Keys [k0, k1) of a head: as columns for the scores, and its values as rows, panels `blockKeys` apart. */
+function packKeys(a: Attention, i: i32, kv: i32, k0: i32, k1: i32): void {
+  const k = headRow(a.k, i * a.s + k0, a.hkv, kv, a.d);
+  packRight(true, k, <usize>(a.hkv * a.d) << 2, a.d, k1 - k0, keyPanels);
+  const v = headRow(a.v, i * a.s + k0, a.hkv, kv, a.dv);
+  const step = <usize>(a.hkv * a.dv) << 2;
+  for (let j = 0; j < a.dv; j += 8) {
+    const to = keyPanels + keyBytes + (<usize>(j * blockKeys) << 2);
+    packRight(false, v + (<usize>j << 2), step, k1 - k0, min(8, a.dv - j), to);
   }
 }
 
 /** `count` heads from `begin` on, of the b * h heads of the batch. The host weighs a call by `work`, multiply-adds a head. */
 export function attention(pointer: usize, begin: i32, count: i32, work: i32): void {
   const a = changetype<Attention>(pointer);
-  const step = blockRows(a);
+  layOut(a);
+  let held = -1;
   for (let n = begin; n < begin + count; ++n) {
     const i = n / a.h;
     const head = n % a.h;
-    for (let i0 = 0; i0 < a.t; i0 += step) queryBlock(a, i, head, i0, min(step, a.t - i0));
+    // cached decoding; the gradient finds the scores of the other way again, bit for bit
+    if (a.t < FEW && a.lengths) {
+      fewQueries(a, i, head);
+      continue;
+    }
+    const kv = head / (a.h / a.hkv);
+    const offset = offsetOf(a, i);
+    const lo = firstKey(a, offset) & ~7;
+    const hi = endKey(a, offset + a.t - 1, keysOf(a, i));
+    const whole = hi - lo <= blockKeys;
+    // a pass without keys gives blind rows their values
+    for (let k0 = lo; k0 == lo || k0 < hi; k0 += blockKeys) {
+      const k1 = max(k0, min(hi, k0 + blockKeys));
+      const own = i * a.hkv + kv;
+      if (!whole || held != own) packKeys(a, i, kv, k0, k1);
+      held = whole ? own : -1;
+      for (let i0 = 0; i0 < a.t; i0 += blockQueries) {
+        queryBlock(a, i, head, i0, min(blockQueries, a.t - i0), k0, k1, k0 == lo);
+      }
+    }
   }
 }

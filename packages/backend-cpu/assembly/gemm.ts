@@ -163,6 +163,35 @@ function packColumns(width: i32, from: usize, step: usize, k: i32, n: i32, to: u
   }
 }
 
+/** op(A): [m, k] as panels of 4 rows; a set flag says that it is stored transposed. */
+export function packLeft(trans: bool, from: usize, step: usize, k: i32, m: i32, to: usize): void {
+  if (trans) packRows(4, from, step, k, m, to);
+  else packColumns(4, from, step, k, m, to);
+}
+
+/** op(B): [k, n] as panels of 8 columns. */
+export function packRight(trans: bool, from: usize, step: usize, k: i32, n: i32, to: usize): void {
+  if (trans) packColumns(8, from, step, k, n, to);
+  else packRows(8, from, step, k, n, to);
+}
+
+/** C: [m, n] from packed operands, whose panels are `panelA` and `panelB` bytes apart; rows of C are `step` apart. */
+export function multiply(m: i32, n: i32, k: i32, pa: usize, panelA: usize, pb: usize, panelB: usize, c: usize, step: usize, add: bool): void {
+  for (let j = 0; j < n; j += 8) {
+    const nr = n - j;
+    let at = c + (<usize>j << 2);
+    let a = pa;
+    for (let i = 0; i < m; i += 4) {
+      const mr = m - i;
+      if (mr >= 4 && nr >= 8) tile(k, a, pb, at, step, add);
+      else edgeTile(k, a, pb, at, step, add, min(mr, 4), min(nr, 8));
+      at += step << 2;
+      a += panelA;
+    }
+    pb += panelB;
+  }
+}
+
 /**
  * Rows of C from op(A): [m, k] and op(B): [k, n]. A set flag says that the operand is stored transposed. Leading
  * dimensions count elements. k may be 0.
@@ -188,25 +217,14 @@ export function gemm(
     const nc = min(NC, n - jc);
     for (let pc = 0; pc < k; pc += KC) {
       const kc = min(KC, k - pc);
-      const add = accumulate || pc > 0;
-      if (transB) packColumns(8, b + <usize>jc * stepB + (<usize>pc << 2), stepB, kc, nc, packedB);
-      else packRows(8, b + <usize>pc * stepB + (<usize>jc << 2), stepB, kc, nc, packedB);
+      const fromB = transB ? b + <usize>jc * stepB + (<usize>pc << 2) : b + <usize>pc * stepB + (<usize>jc << 2);
+      packRight(transB, fromB, stepB, kc, nc, packedB);
       for (let ic = 0; ic < m; ic += MC) {
         const mc = min(MC, m - ic);
-        if (transA) packRows(4, a + <usize>pc * stepA + (<usize>ic << 2), stepA, kc, mc, packedA);
-        else packColumns(4, a + <usize>ic * stepA + (<usize>pc << 2), stepA, kc, mc, packedA);
-        for (let j = 0; j < nc; j += 8) {
-          const nr = nc - j;
-          const pb = packedB + (<usize>(j * kc) << 2);
-          let at = c + <usize>ic * stepC + (<usize>(jc + j) << 2);
-          for (let i = 0; i < mc; i += 4) {
-            const mr = mc - i;
-            const pa = packedA + (<usize>(i * kc) << 2);
-            if (mr >= 4 && nr >= 8) tile(kc, pa, pb, at, stepC, add);
-            else edgeTile(kc, pa, pb, at, stepC, add, min(mr, 4), min(nr, 8));
-            at += stepC << 2;
-          }
-        }
+        const fromA = transA ? a + <usize>pc * stepA + (<usize>ic << 2) : a + <usize>ic * stepA + (<usize>pc << 2);
+        packLeft(transA, fromA, stepA, kc, mc, packedA);
+        const at = c + <usize>ic * stepC + (<usize>jc << 2);
+        multiply(mc, nc, kc, packedA, <usize>kc << 4, packedB, <usize>kc << 5, at, stepC, accumulate || pc > 0);
       }
     }
   }

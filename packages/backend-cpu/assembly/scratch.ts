@@ -4,17 +4,23 @@ export const KC: i32 = 256;
 export const MC: i32 = 128;
 export const NC: i32 = 1024;
 
-/** Packed B, packed A and one tile of a product. */
+/** Bytes that `setScratch` takes. */
+const TOTAL: usize = 2 * 1024 * 1024;
+const EDGE: usize = 128;
+
+/** One tile of a product. */
+export let edge: usize = 0;
+/** Packed B and packed A of a product. */
 export let packedB: usize = 0;
 export let packedA: usize = 0;
-export let edge: usize = 0;
-/** For everything else: 640 KiB. */
+/** Everything but the tile, for kernels that call no product that packs: `workspaceBytes`. */
 export let workspace: usize = 0;
+export const workspaceBytes: usize = TOTAL - EDGE;
 
-/** Takes 1.13 MiB for products from address p on, and the workspace behind it. */
+/** Takes 2 MiB from address p on. */
 export function setScratch(p: usize): void {
-  packedB = p;
-  packedA = p + KC * NC * 4;
-  edge = packedA + MC * KC * 4;
-  workspace = edge + 128;
+  edge = p;
+  workspace = p + EDGE;
+  packedB = workspace;
+  packedA = packedB + KC * NC * 4;
 }

@@ -1,11 +1,13 @@
 /** Attention and its gradient: writes the description of the call into working memory, then calls the kernel. */
-import { type FusedAttrs, type Shape, stridesOf, type View } from '@loretta-ts/core';
+import { type FusedAttrs, type Shape, stridesOf, ValueError, type View } from '@loretta-ts/core';
 import type { WasmKernels } from './kernels.generated';
 import { at, atBytes, type SomeKernels } from './view';
 
 /** Fields of `Attention` in `assembly/attention-scores.ts`. */
 const fields = 33;
 const scaleField = 10;
+/** Limit of `layOut` in `assembly/attention-space.ts`. */
+const widestHead = 8192;
 
 /** `scratch` is an address with room for a description; `memory` is looked at anew in each call. */
 export function attentionKernels(
@@ -24,6 +26,12 @@ export function attentionKernels(
     const words = new Int32Array(memory.buffer, scratch, fields);
     const [b, t, h, d] = ins[0]!.shape as readonly [number, number, number, number];
     const [, s, hkv, dv] = ins[2]!.shape as readonly [number, number, number, number];
+    if (Math.max(d, dv) > widestHead) {
+      throw new ValueError(
+        'attention',
+        `heads of ${Math.max(d, dv)} values: at most ${widestHead} fit the kernel's blocks`,
+      );
+    }
     const { has } = attrs;
     let next = 3;
     const mask = has.mask ? ins[next++]! : null;
