@@ -1,5 +1,5 @@
 /** Products with few rows, where packing would cost more than the product: B is read where it lies. */
-import { madd, splat, storeTail, sumLanes } from './vector';
+import { madd, splat, storeTail } from './vector';
 
 /** One row of C over B: [k, n], 32, 4 and 1..3 columns at a time; `stepA` is the distance of the values of a. */
 function oneRow(n: i32, k: i32, a: usize, stepA: usize, b: usize, stepB: usize, c: usize): void {
@@ -151,59 +151,142 @@ export function gemmFewRows(m: i32, n: i32, k: i32, a: usize, rowA: i32, stepA: 
   }
 }
 
-/** C[i, j] = A[i] · B[j], rows of k contiguous values in both; C has strides in elements. For small m. */
+/** Lanes of four vectors, each added up as `sumLanes` does. */
+// @ts-ignore: decorator
+@inline
+function sumFour(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab0 = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const ab1 = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const cd0 = i8x16.shuffle(c, d, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const cd1 = i8x16.shuffle(c, d, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const ab = f32x4.add(ab0, ab1); // a0 + a2, b0 + b2, a1 + a3, b1 + b3
+  const cd = f32x4.add(cd0, cd1);
+  const even = i8x16.shuffle(ab, cd, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+  const odd = i8x16.shuffle(ab, cd, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  return f32x4.add(even, odd);
+}
+
+// Products of the last k % 4 values of a row with those of four others.
+function tails(p: usize, q0: usize, q1: usize, q2: usize, q3: usize, rest: i32): v128 {
+  let t = splat(0);
+  for (let i: usize = 0, end = <usize>rest << 2; i < end; i += 4) {
+    let q = v128.load32_zero(q0 + i);
+    q = v128.load_lane<f32>(q1 + i, q, 1);
+    q = v128.load_lane<f32>(q2 + i, q, 2);
+    q = v128.load_lane<f32>(q3 + i, q, 3);
+    t = f32x4.add(t, f32x4.mul(v128.load32_splat(p + i), q));
+  }
+  return t;
+}
+
+/** Four rows of A with two of B: C[0..3, j] and C[0..3, j + 1] as vectors over the rows. */
+function dotsFourTwo(k: i32, a: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize, stepC: usize): void {
+  const a1 = a + stepA;
+  const a2 = a1 + stepA;
+  const a3 = a2 + stepA;
+  const b1 = b + stepB;
+  const whole = <usize>(k & ~3) << 2;
+  let s00 = splat(0);
+  let s01 = splat(0);
+  let s10 = splat(0);
+  let s11 = splat(0);
+  let s20 = splat(0);
+  let s21 = splat(0);
+  let s30 = splat(0);
+  let s31 = splat(0);
+  for (let p: usize = 0; p < whole; p += 16) {
+    const y0 = v128.load(b + p);
+    const y1 = v128.load(b1 + p);
+    const x0 = v128.load(a + p);
+    s00 = madd(x0, y0, s00);
+    s01 = madd(x0, y1, s01);
+    const x1 = v128.load(a1 + p);
+    s10 = madd(x1, y0, s10);
+    s11 = madd(x1, y1, s11);
+    const x2 = v128.load(a2 + p);
+    s20 = madd(x2, y0, s20);
+    s21 = madd(x2, y1, s21);
+    const x3 = v128.load(a3 + p);
+    s30 = madd(x3, y0, s30);
+    s31 = madd(x3, y1, s31);
+  }
+  let left = sumFour(s00, s10, s20, s30);
+  let right = sumFour(s01, s11, s21, s31);
+  const rest = k & 3;
+  if (rest) {
+    left = f32x4.add(left, tails(b + whole, a + whole, a1 + whole, a2 + whole, a3 + whole, rest));
+    right = f32x4.add(right, tails(b1 + whole, a + whole, a1 + whole, a2 + whole, a3 + whole, rest));
+  }
+  for (let r = 0; r < 2; ++r) {
+    const sums = r == 0 ? left : right;
+    const to = c + <usize>r * stepC;
+    v128.store_lane<f32>(to, sums, 0);
+    v128.store_lane<f32>(to + rowC, sums, 1);
+    v128.store_lane<f32>(to + (rowC << 1), sums, 2);
+    v128.store_lane<f32>(to + rowC * 3, sums, 3);
+  }
+}
+
+/** One row of A with all rows of B, four at a time. */
+function dotsOne(n: i32, k: i32, a: usize, b: usize, stepB: usize, c: usize, stepC: usize): void {
+  const whole = <usize>(k & ~3) << 2;
+  const rest = k & 3;
+  let pb = b;
+  let pc = c;
+  for (let j = 0; j < n; j += 4) {
+    // past the last row the same one again
+    const q1 = j + 1 < n ? pb + stepB : pb;
+    const q2 = j + 2 < n ? q1 + stepB : pb;
+    const q3 = j + 3 < n ? q2 + stepB : pb;
+    let s0 = splat(0);
+    let s1 = splat(0);
+    let s2 = splat(0);
+    let s3 = splat(0);
+    for (let p: usize = 0; p < whole; p += 16) {
+      const x = v128.load(a + p);
+      s0 = madd(x, v128.load(pb + p), s0);
+      s1 = madd(x, v128.load(q1 + p), s1);
+      s2 = madd(x, v128.load(q2 + p), s2);
+      s3 = madd(x, v128.load(q3 + p), s3);
+    }
+    let sums = sumFour(s0, s1, s2, s3);
+    if (rest) sums = f32x4.add(sums, tails(a + whole, pb + whole, q1 + whole, q2 + whole, q3 + whole, rest));
+    v128.store_lane<f32>(pc, sums, 0);
+    if (j + 1 < n) v128.store_lane<f32>(pc + stepC, sums, 1);
+    if (j + 2 < n) v128.store_lane<f32>(pc + (stepC << 1), sums, 2);
+    if (j + 3 < n) v128.store_lane<f32>(pc + stepC * 3, sums, 3);
+    pc += stepC << 2;
+    pb += stepB << 2;
+  }
+}
+
+/**
+ * C[i, j] = A[i] · B[j], rows of k contiguous values in both; C has strides in elements. Nothing is packed: for small m. An
+ * element's sum does not depend on m or n.
+ */
 export function gemmDots(m: i32, n: i32, k: i32, a: usize, lda: i32, b: usize, ldb: i32, c: usize, rowC: i32, stepC: i32): void {
   const bytesA = <usize>lda << 2;
   const bytesB = <usize>ldb << 2;
+  const bytesRow = <usize>rowC << 2;
   const bytesC = <usize>stepC << 2;
-  const whole = <usize>(k & ~3) << 2;
-  const end = <usize>k << 2;
-  for (let i = 0; i < m; ++i) {
-    const pa = a + <usize>i * bytesA;
-    let pc = c + (<usize>(i * rowC) << 2);
-    let pb = b;
+  const four = m & ~3;
+  if (four > 0) {
     let j = 0;
-    for (; j + 4 <= n; j += 4) {
-      const q1 = pb + bytesB;
-      const q2 = q1 + bytesB;
-      const q3 = q2 + bytesB;
-      let s0 = splat(0);
-      let s1 = splat(0);
-      let s2 = splat(0);
-      let s3 = splat(0);
-      for (let p: usize = 0; p < whole; p += 16) {
-        const x = v128.load(pa + p);
-        s0 = madd(x, v128.load(pb + p), s0);
-        s1 = madd(x, v128.load(q1 + p), s1);
-        s2 = madd(x, v128.load(q2 + p), s2);
-        s3 = madd(x, v128.load(q3 + p), s3);
+    for (; j + 2 <= n; j += 2) {
+      const pb = b + <usize>j * bytesB;
+      const pc = c + <usize>j * bytesC;
+      for (let i = 0; i < four; i += 4) {
+        dotsFourTwo(k, a + <usize>i * bytesA, bytesA, pb, bytesB, pc + <usize>i * bytesRow, bytesRow, bytesC);
       }
-      let t0 = sumLanes(s0);
-      let t1 = sumLanes(s1);
-      let t2 = sumLanes(s2);
-      let t3 = sumLanes(s3);
-      for (let p = whole; p < end; p += 4) {
-        const x = load<f32>(pa + p);
-        t0 += x * load<f32>(pb + p);
-        t1 += x * load<f32>(q1 + p);
-        t2 += x * load<f32>(q2 + p);
-        t3 += x * load<f32>(q3 + p);
+    }
+    if (j < n) {
+      const pb = b + <usize>j * bytesB;
+      for (let i = 0; i < four; ++i) {
+        dotsOne(1, k, a + <usize>i * bytesA, pb, bytesB, c + <usize>i * bytesRow + <usize>j * bytesC, bytesC);
       }
-      store<f32>(pc, t0);
-      store<f32>(pc + bytesC, t1);
-      store<f32>(pc + (bytesC << 1), t2);
-      store<f32>(pc + bytesC * 3, t3);
-      pc += bytesC << 2;
-      pb += bytesB << 2;
     }
-    for (; j < n; ++j) {
-      let s = splat(0);
-      for (let p: usize = 0; p < whole; p += 16) s = madd(v128.load(pa + p), v128.load(pb + p), s);
-      let t = sumLanes(s);
-      for (let p = whole; p < end; p += 4) t += load<f32>(pa + p) * load<f32>(pb + p);
-      store<f32>(pc, t);
-      pc += bytesC;
-      pb += bytesB;
-    }
+  }
+  for (let i = four; i < m; ++i) {
+    dotsOne(n, k, a + <usize>i * bytesA, b, bytesB, c + <usize>i * bytesRow, bytesC);
   }
 }

@@ -5,6 +5,8 @@ import { at, isF32, type SomeKernels } from './view';
 
 /** Under so many rows of C packing costs more than it gives. */
 const fewRows = 8;
+/** The same for B stored transposed, where dot products need no packing. */
+const manyRows = 64;
 
 export function matmulKernels(wasm: WasmKernels, reference: Kernels): SomeKernels {
   const slow = reference.matmul;
@@ -99,7 +101,7 @@ function product(
   const ldb = transB ? k : n;
   if (m < fewRows && !transB) {
     wasm.gemmFewRows(m, n, k, a, transA ? 1 : lda, transA ? lda : 1, b, ldb, c, n);
-  } else if (m < fewRows && !transA) {
+  } else if (m <= manyRows && !transA && transB) {
     wasm.gemmDots(m, n, k, a, lda, b, ldb, c, n, 1);
   } else if (n < fewRows && !transA && (transB || n === 1)) {
     // The rows of op(B)^T take the part of A.
