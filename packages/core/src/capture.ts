@@ -1,6 +1,6 @@
 /** Record a function once, replay it without shape checks, allocation of intermediates or a tape. */
 import { register } from './apply';
-import { showAval } from './dtype';
+import { type Aval, sameShape, showAval } from './dtype';
 import { CaptureError } from './errors';
 import { Executor } from './executor';
 import { openTapes } from './tape';
@@ -26,12 +26,21 @@ export interface CaptureOptions {
 }
 
 interface Compiled {
+  /** Of the inputs, state first. */
+  readonly avals: readonly Aval[];
   readonly program: Program;
   readonly executor: Executor;
   /** Output index of each state's new tensor, or -1 where it did not change. */
   readonly updates: readonly number[];
   /** fn's own result with tensors replaced by their output index. */
   readonly template: unknown;
+}
+
+function fits(tensors: readonly Tensor[], avals: readonly Aval[]): boolean {
+  return (
+    tensors.length === avals.length &&
+    tensors.every((t, i) => t.dtype === avals[i]!.dtype && sameShape(t.shape, avals[i]!.shape))
+  );
 }
 
 /** Stands for an output in a result's template. */
@@ -95,23 +104,19 @@ export class Captured<T> {
 
   /**
    * Replays the program for these inputs, recording it first when their shapes are new.
-   * @throws CaptureError when an input needs a gradient, or when fn reads a value
+   * @throws CaptureError when an input needs a gradient (but in `noGrad`), or when fn reads a value
    */
   call(...inputs: readonly Tensor[]): T {
     if (frame().trace !== null) return this.fn(...inputs);
     const all = [...this.state.map((s) => s.value), ...inputs];
     for (const t of all) t.assertLive('capture');
-    if (openTapes(all).length > 0) {
+    const { recording, reads } = frame();
+    if ((recording || reads !== null) && openTapes(all).length > 0) {
       throw new CaptureError(
         'an input needs a gradient: call valueAndGrad inside the captured function',
       );
     }
-    const signature = all.map(showAval).join();
-    let compiled = this.programs.get(signature);
-    if (compiled === undefined) {
-      compiled = this.record(all);
-      this.programs.set(signature, compiled);
-    }
+    const compiled = this.compiledFor(all);
     this.latest = compiled;
     const outputs = compiled.executor.run(all);
     const used = new Set<number>();
@@ -137,6 +142,18 @@ export class Captured<T> {
       if (!used.has(i)) t.dispose();
     });
     return result as T;
+  }
+
+  private compiledFor(all: readonly Tensor[]): Compiled {
+    // most calls are like the one before
+    if (this.latest !== null && fits(all, this.latest.avals)) return this.latest;
+    const signature = all.map(showAval).join();
+    let compiled = this.programs.get(signature);
+    if (compiled === undefined) {
+      compiled = this.record(all);
+      this.programs.set(signature, compiled);
+    }
+    return compiled;
   }
 
   private record(all: readonly Tensor[]): Compiled {
@@ -165,7 +182,9 @@ export class Captured<T> {
       );
       const program = trace.finish(outputs);
       const donated = new Set(updates.flatMap((o, i) => (o < 0 ? [] : [i])));
-      return { program, executor: new Executor(program, backend, donated), updates, template };
+      const avals = all.map(({ shape, dtype }) => ({ shape, dtype }));
+      const executor = new Executor(program, backend, donated);
+      return { avals, program, executor, updates, template };
     } catch (error) {
       trace.abandon();
       throw error;

@@ -1,5 +1,5 @@
 /** A static key-value cache: memory for all steps is there from the start, and every step writes into it. */
-import { type Tensor, updateSlice, ValueError, zeros } from '@loretta-ts/core';
+import { type State, type Tensor, updateSlice, ValueError, zeros } from '@loretta-ts/core';
 import type { ResolvedDecoderConfig } from './config';
 
 /** Keys and values of every layer, `[b, maxLength, kvHeads, headDim]`, of which the first `length` are there. */
@@ -8,8 +8,18 @@ export class KVCache {
   readonly batch: number;
   /** Tokens that fit. */
   readonly maxLength: number;
-  private readonly keys: Tensor[] = [];
-  private readonly values: Tensor[] = [];
+  /**
+   * Where the next token goes, on the device, while a step is recorded whose place is not known yet: its start i32 [] and
+   * the keys there are with it, i32 [b]. Otherwise null: it goes to `length`.
+   */
+  place: {
+    /** i32 []. */
+    readonly start: Tensor;
+    /** i32 [b]. */
+    readonly lengths: Tensor;
+  } | null = null;
+  private readonly keys: State[] = [];
+  private readonly values: State[] = [];
   private filled = 0;
 
   /** @param maxLength tokens that fit; default `config.maxLength` */
@@ -18,8 +28,8 @@ export class KVCache {
     this.batch = batch;
     this.maxLength = maxLength;
     for (let i = 0; i < config.layers; i++) {
-      this.keys.push(zeros(shape, { dtype: config.dtype }).keep());
-      this.values.push(zeros(shape, { dtype: config.dtype }).keep());
+      this.keys.push({ value: zeros(shape, { dtype: config.dtype }).keep() });
+      this.values.push({ value: zeros(shape, { dtype: config.dtype }).keep() });
     }
   }
 
@@ -36,7 +46,7 @@ export class KVCache {
         `a batch of ${batch} for a cache of ${this.batch} rows: make one for this batch`,
       );
     }
-    if (this.filled + tokens > this.maxLength) {
+    if (this.place === null && this.filled + tokens > this.maxLength) {
       throw new ValueError(
         'KVCache',
         `${this.filled} + ${tokens} tokens do not fit ${this.maxLength}: make the cache longer`,
@@ -55,16 +65,22 @@ export class KVCache {
     /** `[b, maxLength, kvHeads, headDim]`. */
     readonly values: Tensor;
   } {
-    const keys = updateSlice(this.keys[layer]!, key, this.filled, 1, { donate: true }).keep();
-    this.keys[layer] = keys;
-    const values = updateSlice(this.values[layer]!, value, this.filled, 1, { donate: true }).keep();
-    this.values[layer] = values;
-    return { keys, values };
+    const put = (state: State, x: Tensor): Tensor => {
+      const start = this.place?.start ?? this.filled;
+      state.value = updateSlice(state.value, x, start, 1, { donate: true }).keep();
+      return state.value;
+    };
+    return { keys: put(this.keys[layer]!, key), values: put(this.values[layer]!, value) };
   }
 
-  /** Counts `tokens` as written, once every layer has. */
+  /** Counts `tokens` as written, once every layer has; not where the place is on the device. */
   advance(tokens: number): void {
-    this.filled += tokens;
+    if (this.place === null) this.filled += tokens;
+  }
+
+  /** Keys and values of all layers: state of a captured step. */
+  states(): readonly State[] {
+    return [...this.keys, ...this.values];
   }
 
   /** Forgets everything from `length` on; memory stays. */
@@ -77,7 +93,7 @@ export class KVCache {
 
   /** Frees the memory. */
   dispose(): void {
-    for (const t of [...this.keys, ...this.values]) t.dispose();
+    for (const { value } of this.states()) value.dispose();
   }
 
   /** As `dispose`, for `using`. */

@@ -145,7 +145,8 @@ export class Decoder extends Module {
     const start = cache?.length ?? 0;
     this.check(ids, options, start);
     cache?.check(b, t);
-    const past = start > 0;
+    const place = cache?.place ?? null;
+    const past = place !== null || start > 0;
     const needed = positions.includes('rope') || positions.includes('learned');
     const absolute = needed
       ? (options.positions ?? defaultPositions(attentionMask, start, t))
@@ -156,7 +157,7 @@ export class Decoder extends Module {
       mask: combine(attentionMask, options.mask ?? null, past ? cache!.maxLength : t),
       segments,
       cache,
-      lengths: past ? full([b], start + t, { dtype: 'i32' }) : null,
+      lengths: place?.lengths ?? (past ? full([b], start + t, { dtype: 'i32' }) : null),
     };
   }
 

@@ -3,6 +3,7 @@ import {
   broadcastTo,
   concat,
   full,
+  type KeyLike,
   noGrad,
   ones,
   pad,
@@ -30,6 +31,10 @@ import {
   topPFilter,
 } from './filters';
 import { checkGenerateOptions, type GenerateOptions } from './options';
+import { DecodeStep, type StepResult } from './step';
+
+/** Recording a step costs as much as some steps: with fewer left it does not pay. */
+const FEWEST = 6;
 
 /**
  * A decoder in the middle of a generation. Call `logits()`, choose tokens (`sample`), feed them (`feed`), in turn.
@@ -51,6 +56,9 @@ export class DecodeSession {
   private readonly span: IdRange | null;
   private seen: Tensor | null;
   private current: Tensor | null = null;
+  /** i32 [b]: the choice from `current`, where the recorded step made it. */
+  private chosen: Tensor | null = null;
+  private recorded: DecodeStep | null = null;
   private step = 0;
 
   /** @throws ShapeError, ValueError when an option does not fit */
@@ -107,21 +115,25 @@ export class DecodeSession {
 
   /** `i32[b]`: the next tokens, chosen by the options. */
   sample(): Tensor {
+    if (this.chosen !== null) return this.chosen.reshape(this.batch);
     const logits = this.logits();
-    return noGrad(() => tidy(() => this.choose(logits)));
+    return noGrad(() => tidy(() => this.choose(logits, this.options.key?.fold(this.step) ?? null)));
   }
 
   /** Takes `i32[b]` as the tokens of this step and computes the logits of the next. */
   feed(tokens: Tensor): void {
-    const next = noGrad(() => tidy(() => this.forwardTokens(tokens))).keep();
+    const { logits, tokens: chosen } = noGrad(() => tidy(() => this.forwardTokens(tokens)));
     this.current?.dispose();
-    this.current = next;
+    this.chosen?.dispose();
+    this.current = logits.keep();
+    this.chosen = chosen?.keep() ?? null;
     this.step++;
   }
 
   /** Frees the cache and everything that the session keeps. */
   dispose(): void {
     const { prompt, cache } = this;
+    this.recorded?.dispose();
     cache.dispose();
     const rest = [
       prompt.ids,
@@ -131,7 +143,7 @@ export class DecodeSession {
       this.realTokens,
       this.fixedRanges,
     ];
-    for (const t of [...rest, this.seen, this.current]) t?.dispose();
+    for (const t of [...rest, this.seen, this.current, this.chosen]) t?.dispose();
   }
 
   /** As `dispose`, for `using`. */
@@ -150,22 +162,56 @@ export class DecodeSession {
     return this.guided(hidden.narrow(1, t - 1, 1).reshape(rows, this.model.config.dim));
   }
 
-  private forwardTokens(tokens: Tensor): Tensor {
+  private forwardTokens(tokens: Tensor): StepResult {
     if (this.seen !== null) {
       const seen = alsoSeen(this.seen, tokens).keep();
       this.seen.dispose();
       this.seen = seen;
     }
-    const rows = this.cache.batch;
-    const ids = (rows === this.batch ? tokens : concat([tokens, tokens], 0)).reshape(rows, 1);
     const within = this.options.within?.next(this.step);
-    const hidden = this.model.forward(ids, {
+    if (this.recorded === null && this.options.maxNewTokens - this.step > FEWEST && this.fits()) {
+      this.recorded = this.record();
+    }
+    if (this.recorded !== null && this.fits()) {
+      return this.recorded.run(tokens, within, this.options.key?.fold(this.step + 1) ?? null);
+    }
+    const hidden = this.model.forward(this.rowsOf(tokens), {
       cache: this.cache,
-      ...(within === undefined ? {} : { within: full([rows, 1], within, { dtype: 'i32' }) }),
+      ...(within === undefined
+        ? {}
+        : { within: full([this.cache.batch, 1], within, { dtype: 'i32' }) }),
       ...(this.seenKeys === null ? {} : { attentionMask: this.seenKeys }),
       ...(this.realTokens === null ? {} : { positions: this.realTokens.add(this.step) }),
     }); // [rows, 1, d]
-    return this.guided(hidden.reshape(rows, this.model.config.dim));
+    const logits = this.guided(hidden.reshape(this.cache.batch, this.model.config.dim));
+    return { logits, tokens: null };
+  }
+
+  /** `i32[b] -> i32[rows, 1]`. */
+  private rowsOf(tokens: Tensor): Tensor {
+    const rows = this.cache.batch;
+    return (rows === this.batch ? tokens : concat([tokens, tokens], 0)).reshape(rows, 1);
+  }
+
+  /** Whether there is a position for one more token; the forward pass says it where there is none. */
+  private fits(): boolean {
+    const { positions, maxLength } = this.model.config;
+    return !positions.includes('learned') || this.cache.length < maxLength;
+  }
+
+  private record(): DecodeStep {
+    const { allowed, temperature = 1 } = this.options;
+    // what changes from step to step is chosen by the host
+    const onDevice = this.seen === null && typeof allowed !== 'function';
+    return new DecodeStep(this.model, this.cache, {
+      rows: (tokens) => this.rowsOf(tokens),
+      logits: (hidden) => this.guided(hidden),
+      choose: onDevice ? (logits, key) => this.choose(logits, key) : null,
+      seenKeys: this.seenKeys,
+      realTokens: this.realTokens?.add(this.step) ?? null,
+      sampled: onDevice && temperature > 0,
+      within: this.options.within !== undefined,
+    });
   }
 
   /** `[rows, d] -> [b, v]`, or [b, to - from] of the span. */
@@ -178,13 +224,13 @@ export class DecodeSession {
     return free.add(conditional.sub(free).mul(guidance.scale));
   }
 
-  private choose(logits: Tensor): Tensor {
-    const tokens = this.pick(logits);
+  private choose(logits: Tensor, key: KeyLike | null): Tensor {
+    const tokens = this.pick(logits, key);
     return this.span === null || this.span[0] === 0 ? tokens : tokens.add(this.span[0]);
   }
 
   /** `i32[b]`: columns of the logits. */
-  private pick(logits: Tensor): Tensor {
+  private pick(logits: Tensor, key: KeyLike | null): Tensor {
     const {
       allowed,
       temperature = 1,
@@ -192,7 +238,6 @@ export class DecodeSession {
       topP,
       minP,
       repetitionPenalty: penalty = 1,
-      key,
     } = this.options;
     let x = logits; // [b, v]
     if (this.fixedRanges !== null) x = where(this.fixedRanges, x, -Infinity);
@@ -206,7 +251,7 @@ export class DecodeSession {
     if (topK !== undefined) x = topKFilter(x, topK);
     if (topP !== undefined) x = topPFilter(x, topP);
     if (minP !== undefined) x = minPFilter(x, minP);
-    const u = uniform(key!.fold(this.step), [this.batch], { dtype: this.model.config.dtype });
+    const u = uniform(key!, [this.batch], { dtype: this.model.config.dtype });
     return sampleInverseCdf(x, u);
   }
 }
