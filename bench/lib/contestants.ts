@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { findPython, type Python } from './pytorch';
 import { benchRoot } from './workspace';
 
 export interface Contestant {
@@ -28,6 +29,7 @@ interface Peer {
 }
 
 const folder = join(benchRoot, 'peers');
+const torchScript = join(folder, 'pytorch.py');
 const cores = availableParallelism();
 const both = cores > 1 ? [1, cores] : [1];
 
@@ -72,7 +74,10 @@ const PEERS: readonly Peer[] = [
   {
     ...{ name: 'torch', threads: both },
     find: () => (python() === null ? 'no python3 here imports torch and numpy' : null),
-    command: (n) => [python()!, join(folder, 'pytorch.py'), JSON.stringify({ threads: n })],
+    command(threads) {
+      const { file, core } = python()!;
+      return [file, torchScript, JSON.stringify({ threads, core })];
+    },
   },
   nodePeer('tfjs', 'tfjs.mjs', '@tensorflow/tfjs-backend-wasm', [1]),
   nodePeer('jax-js', 'jax.mjs', '@jax-js/jax', [1]),
@@ -101,21 +106,17 @@ export function findPeers(subject: readonly string[], wanted: readonly string[] 
   return { contestants, missing };
 }
 
-let found: string | null | undefined;
+let found: Python | null | undefined;
 
-/** A Python that has PyTorch; Debian's own is often not the first on the path. */
-function python(): string | null {
-  found ??=
-    ['python3', '/usr/bin/python3'].find(
-      (file) => spawnSync(file, ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status === 0,
-    ) ?? null;
+function python(): Python | null {
+  if (found === undefined) found = findPython(torchScript);
   return found;
 }
 
 let attempted: string | null = null;
 
 /** Installs the Node peers once; null when the package is there. */
-function installed(pkg: string): string | null {
+export function installed(pkg: string): string | null {
   const there = (): boolean => existsSync(join(folder, 'node_modules', pkg, 'package.json'));
   if (there()) return null;
   if (attempted === null) {

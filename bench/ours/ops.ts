@@ -26,7 +26,7 @@ export function opWork({ name, rows, cols }: OpCase): Work {
     add: () => x.add(y),
     'cross-entropy': () => crossEntropy(x, ids),
     'sum of rows': () => x.sum(1),
-    transpose: () => x.transpose().add(0),
+    transpose: () => x.transpose(),
   };
   const op = table[name];
   if (op === undefined) throw new Error(`no op ${name}`);

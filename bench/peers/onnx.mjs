@@ -95,7 +95,7 @@ function decoderGraph({ layers, dim, heads }, weights, batch) {
   let x = op('Add', [op('Gather', ['tok', 'ids']), op('Gather', ['pos', 'at'])]);
   for (let l = 0; l < layers; l++) {
     const qkv = lin(norm(x, `g1_${l}`, `b1_${l}`), `wqkv_${l}`, `bqkv_${l}`);
-    const parts = ['q', 'k', 'v'].map((n) => `${n}${l}`);
+    const parts = ['q', 'k', 'v'].map((n) => `new_${n}${l}`);
     nodes.push(node('Split', [qkv, 'thirds'], parts, { axis: 1 }));
     const [q, k, v] = parts.map((t) =>
       op('Transpose', [op('Reshape', [t, 'split'])], { perm: [0, 2, 1, 3] }),

@@ -1,4 +1,5 @@
-"""PyTorch's side of a contest, eager. Argument: JSON of {"threads": n}."""
+"""PyTorch's side of a contest, eager. Argument: JSON of {"threads": n, "core": name or null}."""
+import ctypes
 import json
 import os
 import resource
@@ -11,30 +12,8 @@ THREADS = SETTINGS['threads']
 for name in ('OPENBLAS_CORETYPE', 'OPENBLAS_L2_SIZE'):
     os.environ.pop(name, None)
 
-
-def fast_core():
-    """OpenBLAS takes its slowest kernels on processors that it does not know: the best that this one can run instead."""
-    import ctypes
-
-    try:
-        library = ctypes.CDLL('libopenblas.so.0')
-        library.openblas_get_corename.restype = ctypes.c_char_p
-        core = library.openblas_get_corename().decode()
-        with open('/proc/cpuinfo') as f:
-            flags = next((line for line in f if line.startswith('flags')), '').split()
-    except (OSError, AttributeError):
-        return None
-    if core.lower() not in ('prescott', 'core2', 'generic', 'nehalem'):
-        return None
-    return 'SKYLAKEX' if 'avx512f' in flags else 'HASWELL' if 'avx2' in flags else None
-
-
-if 'LORETTA_BLAS' not in os.environ:
-    CORE = fast_core()
-    if CORE is not None:  # the library has chosen by now: begin again
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, 'LORETTA_BLAS': CORE})
-elif os.environ['LORETTA_BLAS'] != '':
-    os.environ['OPENBLAS_CORETYPE'] = os.environ['LORETTA_BLAS']
+if SETTINGS['core'] is not None:  # the parent found OpenBLAS faster with it than with its own choice
+    os.environ['OPENBLAS_CORETYPE'] = SETTINGS['core']
 os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = str(THREADS)
 if THREADS > 1:  # otherwise two pools spin against each other
     os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
@@ -166,7 +145,7 @@ def ops(c):
         'add': lambda: torch.add(x, y),
         'cross-entropy': lambda: F.cross_entropy(x, ids, reduction='none'),
         'sum of rows': lambda: x.sum(1),
-        'transpose': lambda: x.t() + 0,
+        'transpose': lambda: x.t().contiguous(),
     }[c['name']]
     return Work(op, lambda: [mean_abs(op())])
 
@@ -283,11 +262,34 @@ def peak_rss():
     return 0
 
 
+def blas():
+    """The library of matrix products and the kernels that it runs, for example OpenBLAS SkylakeX."""
+    for line in open('/proc/self/maps'):
+        path = line.split()[-1]
+        if 'openblas' in path and '.so' in path:
+            core = getattr(ctypes.CDLL(path), 'openblas_get_corename', None)
+            if core is not None:
+                core.restype = ctypes.c_char_p
+                return f'OpenBLAS {core().decode()}'
+    return 'unknown BLAS'
+
+
+def probe():
+    """GFLOP/s of a product, best of a few: for the parent's choice of kernels."""
+    a, best = torch.rand(512, 512), 0.0
+    for _ in range(12):
+        start = cpu_time()
+        for _ in range(10):
+            torch.matmul(a, a)
+        best = max(best, 10 * 2 * 512 ** 3 / (cpu_time() - start) / 1e9)
+    print(f'@@{best}')
+
+
 class Child:
     work, reps = None, 1
 
     def about(self, _):
-        return {'version': f'PyTorch {torch.__version__}', 'threads': torch.get_num_threads(), 'simd': 'native'}
+        return {'version': f'PyTorch {torch.__version__} ({blas()})', 'threads': torch.get_num_threads(), 'simd': 'native'}
 
     def prepare(self, message):
         request = message['request']
@@ -328,4 +330,4 @@ def main():
         print('@@' + json.dumps(answer), flush=True)
 
 
-main()
+probe() if SETTINGS.get('probe') else main()

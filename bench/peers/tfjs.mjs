@@ -5,7 +5,7 @@ import { causalBias, loadModel, meanAbs } from './model.mjs';
 import { pattern, patternIds, serve } from './serve.mjs';
 
 const require = createRequire(import.meta.url);
-const tf = require('@tensorflow/tfjs-core');
+const tf = require('@tensorflow/tfjs'); // the core package alone has no gradients in Node
 const wasm = require('@tensorflow/tfjs-backend-wasm');
 const manifest = require.resolve('@tensorflow/tfjs-backend-wasm/package.json');
 wasm.setWasmPaths(`${join(dirname(manifest), 'wasm-out')}/`);
@@ -194,6 +194,6 @@ function generate({ preset, weights, batch, tokens }) {
 }
 
 const subjects = { gemm, ops, attention, train, generate };
-await serve({ version: `TensorFlow.js ${tf.version_core}`, threads: 1, simd: 'simd' }, (request) =>
+await serve({ version: `TensorFlow.js ${tf.version.tfjs}`, threads: 1, simd: 'simd' }, (request) =>
   subjects[request.subject](request),
 );
