@@ -16,6 +16,7 @@ export interface Options {
   readonly presets: readonly ('S' | 'M')[];
 }
 
+const PEERS: readonly string[] = ['torch', 'tfjs', 'jax-js', 'onnx'];
 const usage = `options: --rounds N (7)  --peers torch,tfjs,jax-js,onnx or none  --preset S,M  --quick  --json  --save`;
 
 /** Ends the process with a usage line for options that do not exist. */
@@ -48,6 +49,8 @@ function parse(): Options {
   }
   const peers =
     values.peers === undefined ? null : values.peers.split(',').filter((p) => p !== 'none');
+  const unknown = peers?.find((p) => !PEERS.includes(p));
+  if (unknown !== undefined) throw new Error(`no peer ${unknown}: there are ${PEERS.join(', ')}`);
   return {
     ...{ rounds, quick, json, save, peers },
     sample: quick ? 100 : 300,

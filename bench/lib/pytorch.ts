@@ -21,22 +21,24 @@ export function findPython(script: string): Python | null {
     (name) => spawnSync(name, ['-c', 'import torch, numpy'], { stdio: 'ignore' }).status === 0,
   );
   if (file === undefined) return null;
-  const rates = [null, ...CORES].map((core) => ({ core, rate: probe(file, script, core) }));
-  const own = rates[0]!;
-  const best = rates.reduce((a, b) => (b.rate > a.rate ? b : a));
-  const chosen = best.rate > own.rate * worthwhile ? best : own;
-  if (chosen !== own) {
-    const [slow, fast] = [own.rate.toFixed(0), chosen.rate.toFixed(0)];
-    console.error(
-      `PyTorch's OpenBLAS does not know this CPU: ${slow} GFLOP/s; with OPENBLAS_CORETYPE=${chosen.core} ${fast}, which is used`,
-    );
-  }
-  return { file, core: chosen.core };
+  const tried = [null, ...CORES].map((core) => ({ core, ...probe(file, script, core) }));
+  const own = tried[0]!;
+  const best = tried.reduce((a, b) => (b.rate > a.rate ? b : a));
+  if (best.rate <= own.rate * worthwhile) return { file, core: null };
+  const [slow, fast] = [own, best].map((t) => `${t.blas} with ${t.rate.toFixed(0)} GFLOP/s`);
+  console.error(`PyTorch came with ${slow}; it runs as ${fast} (OPENBLAS_CORETYPE=${best.core})`);
+  return { file, core: best.core };
 }
 
-/** GFLOP/s; 0 when it fails. */
-function probe(file: string, script: string, core: string | null): number {
+interface Probe {
+  readonly blas: string;
+  readonly rate: number;
+}
+
+/** Rate 0 when it fails. */
+function probe(file: string, script: string, core: string | null): Probe {
   const settings = JSON.stringify({ threads: 1, core, probe: true });
   const { stdout } = spawnSync(file, [script, settings], { encoding: 'utf8' });
-  return Number(/^@@(.*)$/m.exec(stdout ?? '')?.[1] ?? 0);
+  const line = /^@@(.*)$/m.exec(stdout ?? '')?.[1];
+  return line === undefined ? { blas: '', rate: 0 } : (JSON.parse(line) as Probe);
 }

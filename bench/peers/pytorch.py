@@ -168,7 +168,13 @@ def overhead(c):
         per_op = spent[0] / spent[1] / c['ops'] * 1e6
         spent[:] = [0.0, 0]
         return {'recordMicros': per_op, 'perOpMicros': cpu * 1000 / c['ops']}
-    return Work(run, None, after)
+
+    def check():
+        for _ in range(300):
+            run()
+        spent[:] = [0.0, 0]
+        return [(x + c['ops'] * y).sum().item()]
+    return Work(run, check, after)
 
 
 def attention(c):
@@ -275,14 +281,14 @@ def blas():
 
 
 def probe():
-    """GFLOP/s of a product, best of a few: for the parent's choice of kernels."""
-    a, best = torch.rand(512, 512), 0.0
-    for _ in range(12):
+    """The kernels, and GFLOP/s of a product, the median of a few: for the parent's choice of kernels."""
+    a, rates = torch.rand(512, 512), []
+    for _ in range(15):
         start = cpu_time()
         for _ in range(10):
             torch.matmul(a, a)
-        best = max(best, 10 * 2 * 512 ** 3 / (cpu_time() - start) / 1e9)
-    print(f'@@{best}')
+        rates.append(10 * 2 * 512 ** 3 / (cpu_time() - start) / 1e9)
+    print('@@' + json.dumps({'blas': blas(), 'rate': sorted(rates)[7]}))
 
 
 class Child:
