@@ -1,6 +1,6 @@
 /** Attention of few queries, as decoding has them: keys and values are read where they lie. */
 import { Attention, endKey, firstKey, headRow, keysOf, maskScores, offsetOf } from './attention-scores';
-import { expOf, finishRow, rowExp, rowPeak, scaleValues } from './attention';
+import { finishRow, foldRow, scaleValues } from './attention-rows';
 import { gemmDots, gemmFewRows } from './gemv';
 import { workspace } from './scratch';
 
@@ -50,14 +50,7 @@ export function fewQueries(a: Attention, i: i32, head: i32): void {
     for (let r = 0; r < rows; ++r) {
       const row = block + (<usize>(r * BK_FEW) << 2);
       const at = <usize>r << 2;
-      const before = load<f32>(peaks + at);
-      const peak = max<f32>(before, rowPeak(row, bytes));
-      const m: f32 = peak == -Infinity ? 0 : peak;
-      const shrink: f32 = first ? 0 : expOf(before - m);
-      const sum = rowExp(row, bytes, m);
-      store<f32>(peaks + at, peak);
-      store<f32>(sums + at, load<f32>(sums + at) * shrink + sum);
-      store<f32>(shrinks + at, shrink);
+      store<f32>(shrinks + at, foldRow(row, bytes, peaks + at, sums + at, first));
     }
     const v = headRow(a.v, i * a.s + j0, a.hkv, kv, dv);
     if (first) gemmFewRows(rows, dv, columns, block, BK_FEW, 1, v, a.hkv * dv, o, stepO);

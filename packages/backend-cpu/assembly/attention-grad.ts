@@ -2,8 +2,8 @@
  * Gradient of attention by blocks (Dao 2023): with P = e^(S - lse) and D = rowsum(dO O), dV = P' dO, dS = P (dO V' - D),
  * dQ = scale dS K and dK = scale dS' Q. Keys and values are packed once for all queries of a head.
  */
-import { scaleValues } from './attention';
 import { Attention, BK, endKey, firstKey, headRow, keysOf, maskScores, offsetOf, segmentsApart } from './attention-scores';
+import { scaleValues } from './attention-rows';
 import { block, blockKeys, blockQueries, keyBytes, keys as keyPanels, layOut, other, packed, peaks, queries, queryBytes } from './attention-space';
 import { multiply, packLeft, packRight } from './gemm';
 import { expNegative, madd, splat } from './vector';

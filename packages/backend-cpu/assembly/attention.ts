@@ -4,56 +4,9 @@
  */
 import { Attention, BK, endKey, firstKey, headRow, keysOf, maskScores, offsetOf, segmentsApart } from './attention-scores';
 import { block, blockKeys, blockQueries, keyBytes, keys as keyPanels, layOut, packed, peaks, queries, sums } from './attention-space';
-import { fewQueries, FEW } from './attention-few';
+import { FEW, fewQueries } from './attention-few';
+import { finishRow, foldRow, scaleValues } from './attention-rows';
 import { multiply, packLeft, packRight } from './gemm';
-import { expNegative, log, maxLanes, splat, sumLanes } from './vector';
-
-/** n values times x. */
-export function scaleValues(p: usize, n: i32, x: f32): void {
-  const by = splat(x);
-  const end = p + (<usize>n << 2);
-  let q = p;
-  for (; q + 16 <= end; q += 16) v128.store(q, f32x4.mul(v128.load(q), by));
-  for (; q < end; q += 4) store<f32>(q, load<f32>(q) * x);
-}
-
-// @ts-ignore: decorator
-@inline
-export function rowPeak(row: usize, bytes: usize): f32 {
-  let m = v128.load(row);
-  for (let p: usize = 16; p < bytes; p += 16) m = f32x4.pmax(m, v128.load(row + p));
-  return maxLanes(m);
-}
-
-/** Scores become e^(score - m); their sum. */
-// @ts-ignore: decorator
-@inline
-export function rowExp(row: usize, bytes: usize, m: f32): f32 {
-  const top = splat(m);
-  let sum = splat(0);
-  for (let p: usize = 0; p < bytes; p += 16) {
-    const e = expNegative(f32x4.sub(v128.load(row + p), top));
-    v128.store(row + p, e);
-    sum = f32x4.add(sum, e);
-  }
-  return sumLanes(sum);
-}
-
-// @ts-ignore: decorator
-@inline
-export function expOf(x: f32): f32 {
-  return f32x4.extract_lane(expNegative(splat(x)), 0);
-}
-
-/** Log-sum-exp from peak and sum; o divided by the sum. A row that saw nothing has sum 0, lse -inf and o 0. */
-// @ts-ignore: decorator
-@inline
-export function finishRow(lse: usize, o: usize, dv: i32, peak: f32, sum: f32): void {
-  const blind = sum == 0;
-  store<f32>(lse, blind ? -Infinity : peak + f32x4.extract_lane(log(splat(sum)), 0));
-  if (blind) memory.fill(o, 0, <usize>dv << 2);
-  else scaleValues(o, dv, <f32>1 / sum);
-}
 
 /**
  * Queries [i0, i0 + rows) of a head against the packed keys [k0, k1). With `first` o and lse are made, otherwise they hold the
@@ -87,14 +40,7 @@ function queryBlock(a: Attention, i: i32, head: i32, i0: i32, rows: i32, k0: i32
     for (let r = 0; r < rows; ++r) {
       const row = block + (<usize>(r * BK) << 2);
       const at = <usize>r << 2;
-      const before = load<f32>(peaks + at);
-      const peak = max<f32>(before, rowPeak(row, bytes));
-      // A row that has seen nothing yet: -inf scores must become 0.
-      const m: f32 = peak == -Infinity ? 0 : peak;
-      const shrink: f32 = fresh ? 0 : expOf(before - m);
-      const sum = rowExp(row, bytes, m);
-      store<f32>(peaks + at, peak);
-      store<f32>(sums + at, load<f32>(sums + at) * shrink + sum);
+      const shrink = foldRow(row, bytes, peaks + at, sums + at, fresh);
       if (!fresh && shrink != 1) scaleValues(o + <usize>r * stepO, dv, shrink);
     }
     const v = keyPanels + keyBytes + (<usize>(j0 - k0) << 5);

@@ -1,5 +1,5 @@
 /**
- * C = op(A) op(B) (+ C), row-major with leading dimensions: packed panels and a 4 x 8 register tile.
+ * C = op(A) op(B), row-major with leading dimensions: packed panels and a 4 x 8 register tile.
  * K is not unrolled on purpose: engines then spill registers.
  */
 import { edge, KC, MC, NC, packedA, packedB } from './scratch';
@@ -192,27 +192,8 @@ export function multiply(m: i32, n: i32, k: i32, pa: usize, panelA: usize, pb: u
   }
 }
 
-/**
- * Rows of C from op(A): [m, k] and op(B): [k, n]. A set flag says that the operand is stored transposed. Leading
- * dimensions count elements. k may be 0.
- */
-export function gemm(
-  transA: bool,
-  transB: bool,
-  m: i32,
-  n: i32,
-  k: i32,
-  a: usize,
-  lda: i32,
-  b: usize,
-  ldb: i32,
-  c: usize,
-  ldc: i32,
-  accumulate: bool,
-): void {
-  const stepA = <usize>lda << 2;
-  const stepB = <usize>ldb << 2;
-  const stepC = <usize>ldc << 2;
+/** One product: C: [m, n] from op(A): [m, k] and op(B): [k, n], steps in bytes. k is not 0. */
+function product(transA: bool, transB: bool, m: i32, n: i32, k: i32, a: usize, stepA: usize, b: usize, stepB: usize, c: usize, stepC: usize): void {
   for (let jc = 0; jc < n; jc += NC) {
     const nc = min(NC, n - jc);
     for (let pc = 0; pc < k; pc += KC) {
@@ -224,14 +205,17 @@ export function gemm(
         const fromA = transA ? a + <usize>pc * stepA + (<usize>ic << 2) : a + <usize>ic * stepA + (<usize>pc << 2);
         packLeft(transA, fromA, stepA, kc, mc, packedA);
         const at = c + <usize>ic * stepC + (<usize>jc << 2);
-        multiply(mc, nc, kc, packedA, <usize>kc << 4, packedB, <usize>kc << 5, at, stepC, accumulate || pc > 0);
+        multiply(mc, nc, kc, packedA, <usize>kc << 4, packedB, <usize>kc << 5, at, stepC, pc > 0);
       }
     }
   }
 }
 
-/** `batch` products at steps of bytes. */
-export function gemmBatch(
+/**
+ * `batch` products C = op(A) op(B), operands `batchA`, `batchB` and `batchC` bytes apart. A set flag says that the operand is
+ * stored transposed. Leading dimensions count elements. k is not 0.
+ */
+export function gemm(
   batch: i32,
   batchA: usize,
   batchB: usize,
@@ -248,7 +232,10 @@ export function gemmBatch(
   c: usize,
   ldc: i32,
 ): void {
+  const stepA = <usize>lda << 2;
+  const stepB = <usize>ldb << 2;
+  const stepC = <usize>ldc << 2;
   for (let i: usize = 0; i < <usize>batch; ++i) {
-    gemm(transA, transB, m, n, k, a + i * batchA, lda, b + i * batchB, ldb, c + i * batchC, ldc, false);
+    product(transA, transB, m, n, k, a + i * batchA, stepA, b + i * batchB, stepB, c + i * batchC, stepC);
   }
 }

@@ -152,8 +152,6 @@ export function gemmFewRows(m: i32, n: i32, k: i32, a: usize, rowA: i32, stepA: 
 }
 
 /** Lanes of four vectors, each added up as `sumLanes` does. */
-// @ts-ignore: decorator
-@inline
 function sumFour(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab0 = i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
   const ab1 = i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);

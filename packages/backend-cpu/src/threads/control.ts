@@ -10,24 +10,22 @@ export const Word = {
   next: 2,
   /** Workers inside the job. */
   inside: 3,
-  /** Workers that have started. */
-  ready: 4,
   /** Workers that sleep. */
-  asleep: 5,
+  asleep: 4,
   /** Index of the kernel. */
-  kernel: 6,
+  kernel: 5,
   /** Chunks of the job. */
-  chunks: 7,
+  chunks: 6,
   /** Units of the job. */
-  units: 8,
+  units: 7,
   /** Units of a chunk. */
-  perChunk: 9,
+  perChunk: 8,
   /** Argument that counts units. */
-  countArg: 10,
+  countArg: 9,
   /** Arguments of the kernel. */
-  argCount: 11,
+  argCount: 10,
   /** A kernel trapped. */
-  failed: 12,
+  failed: 11,
 } as const;
 
 const words = 16;

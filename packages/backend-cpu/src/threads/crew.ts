@@ -33,7 +33,10 @@ export class Crew {
   readonly #scratch: (worker: number) => number;
   readonly #sleeps: boolean;
   #hands: Hand[] | null = null;
+  /** A worker died: one that is inside a job will not leave it. */
   #lost = false;
+  /** A worker never left a job: its arguments must not change under it. */
+  #stuck = false;
 
   /** `scratch` gives the working memory of worker 0, 1, … */
   constructor(
@@ -54,13 +57,8 @@ export class Crew {
     this.#sleeps = canSleep(this.#control.words);
   }
 
-  /** Workers that have started. */
-  get ready(): number {
-    return Atomics.load(this.#control.words, Word.ready);
-  }
-
   /** Starts the workers, once. They take part as soon as they are up. */
-  start(): void {
+  #start(): void {
     if (this.#hands !== null) return;
     this.#hands = [];
     for (let i = 0; i + 1 < this.size; i++) {
@@ -77,7 +75,8 @@ export class Crew {
    * @throws BackendError when a kernel trapped in a worker, or a worker does not come back
    */
   run(job: Job): void {
-    this.start();
+    if (this.#stuck) throw notBack();
+    this.#start();
     const { words, args, steps } = this.#control;
     words[Word.kernel] = job.kernel;
     words[Word.chunks] = Math.ceil(job.units / job.perChunk);
@@ -113,7 +112,8 @@ export class Crew {
       inside = Atomics.load(words, Word.inside);
       if (inside > 0 && this.#sleeps) Atomics.wait(words, Word.inside, inside, 100);
       if (performance.now() > until || (this.#lost && inside > 0)) {
-        throw new BackendError('cpu', 'a worker thread did not come back: use { threads: 1 }');
+        this.#stuck = true;
+        throw notBack();
       }
     }
   }
@@ -122,6 +122,10 @@ export class Crew {
     for (const hand of this.#hands ?? []) hand.terminate();
     this.#hands = [];
   }
+}
+
+function notBack(): BackendError {
+  return new BackendError('cpu', 'a worker thread did not come back: use { threads: 1 }');
 }
 
 /** The main thread of a browser must not sleep. */

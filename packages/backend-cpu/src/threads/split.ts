@@ -27,206 +27,132 @@ const elements = 1024;
 /** Nanoseconds of a multiply and add in a packed product. */
 const mac = 0.06;
 
-/** Zeros but for the steps that are given by argument. */
-function stepsAt(args: Args, given: Readonly<Record<number, number>>): number[] {
-  return args.map((_, i) => given[i] ?? 0);
+/** Steps by argument; the others have none. */
+type Steps = Readonly<Record<number, number>>;
+
+/** Units are what `countArg` counts; `steps` are those of one unit. */
+function cutOf(args: Args, countArg: number, steps: Steps, multiple = 1, perThread = 4): Cut {
+  const all = args.map((_, i) => steps[i] ?? 0);
+  return { countArg, units: args[countArg]!, steps: all, multiple, perThread };
 }
 
-/** `count` elements; arguments from `first` on but `fixed` grow by 4 bytes each. */
-function elementwise(countArg: number, first: number, nanoseconds: number, fixed = -1): Cutter {
-  return {
-    cost: (args) => args[countArg]! * nanoseconds,
-    cut: (args) => ({
-      countArg,
-      units: args[countArg]!,
-      steps: args.map((_, i) => (i >= first && i !== fixed ? 4 : 0)),
-      multiple: elements,
-      perThread: 4,
-    }),
-  };
-}
+/** A step for several arguments. */
+const each = (args: readonly number[], step: number): Steps =>
+  Object.fromEntries(args.map((i) => [i, step]));
+
+/** `countArg` elements; `moved` grow by 4 bytes each. */
+const elementwise = (countArg: number, moved: readonly number[], nanoseconds: number): Cutter => ({
+  cost: (args) => args[countArg]! * nanoseconds,
+  cut: (args) => cutOf(args, countArg, each(moved, 4), elements),
+});
 
 /** Rows [0, end) of n: arguments are begin, end, n, …; `wide` grow by a row, `thin` by one value of 4 bytes. */
-function rows(wide: readonly number[], thin: readonly number[], nanoseconds: number): Cutter {
-  return {
-    cost: (args) => args[1]! * args[2]! * nanoseconds,
-    cut: (args) => ({
-      countArg: 1,
-      units: args[1]!,
-      steps: args.map((_, i) => (wide.includes(i) ? args[2]! * 4 : thin.includes(i) ? 4 : 0)),
-      multiple: 1,
-      perThread: 4,
-    }),
-  };
-}
+const rows = (wide: readonly number[], thin: readonly number[], nanoseconds: number): Cutter => ({
+  cost: (args) => args[1]! * args[2]! * nanoseconds,
+  cut: (args) => cutOf(args, 1, { ...each(wide, args[2]! * 4), ...each(thin, 4) }),
+});
 
 /** Columns that are summed; `moved` grow by 4 bytes. */
-function columns(moved: readonly number[]): Cutter {
-  return {
-    cost: (args) => args[0]! * args[1]! * 0.3,
-    cut: (args) => ({
-      countArg: 1,
-      units: args[1]!,
-      steps: args.map((_, i) => (moved.includes(i) ? 4 : 0)),
-      multiple: 16,
-      perThread: 2,
-    }),
-  };
-}
+const columns = (moved: readonly number[]): Cutter => ({
+  cost: (args) => args[0]! * args[1]! * 0.3,
+  cut: (args) => cutOf(args, 1, each(moved, 4), 16, 2),
+});
 
 const binary: Cutter = {
   cost: (args) => args[1]! * args[2]! * 0.3,
   cut(args) {
     const [, count, n, , rowA, oneA, , rowB, oneB] = args as [number, ...number[]];
-    if (count === 1) {
-      const steps = stepsAt(args, { 3: oneA ? 0 : 4, 6: oneB ? 0 : 4, 9: 4 });
-      return { countArg: 2, units: n!, steps, multiple: elements, perThread: 4 };
-    }
-    const steps = stepsAt(args, { 3: rowA! * 4, 6: rowB! * 4, 9: n! * 4 });
-    return { countArg: 1, units: count!, steps, multiple: 1, perThread: 4 };
+    return count === 1
+      ? cutOf(args, 2, { 3: oneA ? 0 : 4, 6: oneB ? 0 : 4, 9: 4 }, elements)
+      : cutOf(args, 1, { 3: rowA! * 4, 6: rowB! * 4, 9: n! * 4 });
   },
 };
 
-/** Rows of C, or columns where those are more: each chunk packs the other operand anew, so there are few. */
+/**
+ * Whole products of a batch; of one, rows of C, or columns where those are more. Each chunk packs the other operand anew,
+ * so there are few.
+ */
 const gemm: Cutter = {
-  cost: (args) => args[2]! * args[3]! * args[4]! * mac,
-  cut(args) {
-    const [transA, transB, m, n, , , lda, , ldb, , ldc] = args as [number, ...number[]];
-    if (m! >= n!) {
-      const steps = stepsAt(args, { 5: transA ? 4 : lda! * 4, 9: ldc! * 4 });
-      return { countArg: 2, units: m!, steps, multiple: 32, perThread: 2 };
-    }
-    const steps = stepsAt(args, { 7: transB ? ldb! * 4 : 4, 9: 4 });
-    return { countArg: 3, units: n!, steps, multiple: 64, perThread: 2 };
-  },
-};
-
-const gemmBatch: Cutter = {
   cost: (args) => args[0]! * args[6]! * args[7]! * args[8]! * mac,
   cut(args) {
-    const [batch, stepA, stepB, stepC] = args as [number, number, number, number];
-    const steps = stepsAt(args, { 9: stepA, 11: stepB, 13: stepC });
-    return { countArg: 0, units: batch, steps, multiple: 1, perThread: 4 };
+    const [batch, stepA, stepB, stepC, transA, transB, m, n] = args as [number, ...number[]];
+    const [lda, ldb, ldc] = [args[10]!, args[12]!, args[14]!];
+    if (batch > 1) return cutOf(args, 0, { 9: stepA!, 11: stepB!, 13: stepC! });
+    return m! >= n!
+      ? cutOf(args, 6, { 9: transA ? 4 : lda * 4, 13: ldc * 4 }, 32, 2)
+      : cutOf(args, 7, { 11: transB ? ldb * 4 : 4, 13: 4 }, 64, 2);
   },
 };
+
+const fewRowsCost = (args: Args): number => args[0]! * args[1]! * args[2]! * 2 * mac;
 
 /** Columns of C. */
 const gemmFewRows: Cutter = {
-  cost: (args) => args[0]! * args[1]! * args[2]! * 2 * mac,
-  cut: (args) => ({
-    countArg: 1,
-    units: args[1]!,
-    steps: stepsAt(args, { 6: 4, 8: 4 }),
-    multiple: 32,
-    perThread: 2,
-  }),
+  cost: fewRowsCost,
+  cut: (args) => cutOf(args, 1, { 6: 4, 8: 4 }, 32, 2),
 };
 
 /** Columns of C: rows of B. */
 const gemmDots: Cutter = {
-  cost: (args) => args[0]! * args[1]! * args[2]! * 2 * mac,
-  cut: (args) => ({
-    countArg: 1,
-    units: args[1]!,
-    steps: stepsAt(args, { 5: args[6]! * 4, 7: args[9]! * 4 }),
-    multiple: 16,
-    perThread: 2,
-  }),
+  cost: fewRowsCost,
+  cut: (args) => cutOf(args, 1, { 5: args[6]! * 4, 7: args[9]! * 4 }, 16, 2),
 };
 
 /** Heads: arguments are the description, the first head, their number, and the multiply-adds of a head. */
 const heads: Cutter = {
   cost: (args) => args[2]! * args[3]! * 2 * mac,
-  cut: (args) => ({
-    countArg: 2,
-    units: args[2]!,
-    steps: [0, 1, 0, 0],
-    multiple: 1,
-    perThread: 8,
-  }),
+  cut: (args) => cutOf(args, 2, { 1: 1 }, 1, 8),
 };
 
-const sumRows: Cutter = {
-  cost: (args) => args[0]! * args[1]! * 0.2,
-  cut: (args) => ({
-    countArg: 0,
-    units: args[0]!,
-    steps: [0, 0, args[1]! * 4, 4],
-    multiple: 1,
-    perThread: 4,
-  }),
-};
+/** Rows that the first argument counts, of as many units of `nanoseconds` as the second says. */
+const leadingRows = (
+  nanoseconds: number,
+  steps: (args: Args) => Steps,
+  multiple?: number,
+): Cutter => ({
+  cost: (args) => args[0]! * args[1]! * nanoseconds,
+  cut: (args) => cutOf(args, 0, steps(args), multiple),
+});
 
 const copyRows: Cutter = {
   cost: (args) => args[0]! * args[1]! * 0.08,
-  cut(args) {
-    const [count, bytes, , stepFrom, , stepTo] = args as [number, ...number[]];
-    if (count === 1) {
-      const steps = [0, 0, 1, 0, 1, 0];
-      return { countArg: 1, units: bytes!, steps, multiple: 4 * elements, perThread: 4 };
-    }
-    const steps = [0, 0, stepFrom!, 0, stepTo!, 0];
-    return { countArg: 0, units: count!, steps, multiple: 1, perThread: 4 };
-  },
-};
-
-const transpose32: Cutter = {
-  cost: (args) => args[0]! * args[1]! * 0.6,
-  cut: (args) => ({
-    countArg: 0,
-    units: args[0]!,
-    steps: [0, 0, args[3]! * 4, 0, 4, 0],
-    multiple: 16,
-    perThread: 4,
-  }),
-};
-
-const gatherRows: Cutter = {
-  cost: (args) => args[0]! * args[1]! * 0.08,
-  cut: (args) => ({
-    countArg: 0,
-    units: args[0]!,
-    steps: [0, 0, 0, 4, args[1]!],
-    multiple: 1,
-    perThread: 4,
-  }),
+  cut: (args) =>
+    args[0] === 1
+      ? cutOf(args, 1, { 2: 1, 4: 1 }, 4 * elements)
+      : cutOf(args, 0, { 2: args[3]!, 4: args[5]! }),
 };
 
 const rope: Cutter = {
   cost: (args) => args[0]! * args[1]! * args[2]! * args[3]! * 1.2,
   cut(args) {
-    const [b, t, h, d, , , , shared] = args as [number, ...number[]];
-    const row = t! * h! * d! * 4;
-    const steps = stepsAt(args, { 9: shared ? 0 : t! * 4, 10: row, 11: row });
-    return { countArg: 0, units: b!, steps, multiple: 1, perThread: 4 };
+    const [, t, h, d, , , , shared] = args as [number, ...number[]];
+    return cutOf(args, 0, { 9: shared ? 0 : t! * 4, ...each([10, 11], t! * h! * d! * 4) });
   },
 };
 
 const select32: Cutter = {
   cost: (args) => args[0]! * 0.4,
   cut(args) {
-    const [n, , oneCond, , oneA, , oneB] = args as [number, ...number[]];
-    const steps = [0, oneCond ? 0 : 1, 0, oneA ? 0 : 4, 0, oneB ? 0 : 4, 0, 4];
-    return { countArg: 0, units: n!, steps, multiple: elements, perThread: 4 };
+    const [, , oneCond, , oneA, , oneB] = args as [number, ...number[]];
+    return cutOf(args, 0, { 1: oneCond ? 0 : 1, 3: oneA ? 0 : 4, 5: oneB ? 0 : 4, 7: 4 }, elements);
   },
 };
 
 /** Kernels that may be cut. The others are short, or sum over what would be cut. */
 export const cutters: { readonly [N in keyof WasmKernels]?: Cutter } = {
-  unary: elementwise(1, 2, 1.5),
-  gelu: elementwise(1, 2, 2.5),
-  geluGrad: elementwise(1, 2, 3),
-  silu: elementwise(0, 1, 2),
-  siluGrad: elementwise(0, 1, 2.5),
-  swiglu: elementwise(0, 1, 2.5),
-  swigluGrad: elementwise(0, 1, 3),
-  adamw: elementwise(0, 4, 1.5, 8),
-  f32ToI32: elementwise(0, 1, 0.4),
-  i32ToF32: elementwise(0, 1, 0.3),
+  unary: elementwise(1, [2, 3], 1.5),
+  gelu: elementwise(1, [2, 3], 2.5),
+  geluGrad: elementwise(1, [2, 3, 4], 3),
+  silu: elementwise(0, [1, 2], 2),
+  siluGrad: elementwise(0, [1, 2, 3], 2.5),
+  swiglu: elementwise(0, [1, 2, 3], 2.5),
+  swigluGrad: elementwise(0, [1, 2, 3, 4, 5], 3),
+  adamw: elementwise(0, [4, 5, 6, 7, 9, 10, 11], 1.5),
+  f32ToI32: elementwise(0, [1, 2], 0.4),
+  i32ToF32: elementwise(0, [1, 2], 0.3),
   binary,
   select32,
   gemm,
-  gemmBatch,
   gemmFewRows,
   gemmDots,
   attention: heads,
@@ -237,7 +163,7 @@ export const cutters: { readonly [N in keyof WasmKernels]?: Cutter } = {
   rmsNormRows: rows([4, 6], [7], 1),
   rmsNormGradRows: rows([3, 6, 7], [5], 1.5),
   rmsNormGradColumns: columns([3, 5, 6]),
-  sumRows,
+  sumRows: leadingRows(0.2, (args) => ({ 2: args[1]! * 4, 3: 4 })),
   sumColumns: columns([3, 4]),
   softmaxRows: rows([3, 4], [], 3),
   softmaxGradRows: rows([3, 4, 5], [], 1),
@@ -246,7 +172,7 @@ export const cutters: { readonly [N in keyof WasmKernels]?: Cutter } = {
   crossEntropyRows: rows([3], [4, 6, 7], 2.5),
   crossEntropyGradRows: rows([3, 8], [4, 6, 7], 2.5),
   copyRows,
-  transpose32,
-  gatherRows,
+  transpose32: leadingRows(0.6, (args) => ({ 2: args[3]! * 4, 4: 4 }), 16),
+  gatherRows: leadingRows(0.08, (args) => ({ 3: 4, 4: args[1]! })),
   rope,
 };

@@ -21,7 +21,6 @@ function serve({ module, memory, control, names, scratch, spins }: Post): void {
   const block = controlOf(control);
   const { words } = block;
   let seen = 0;
-  Atomics.add(words, Word.ready, 1);
   for (;;) {
     let left = spins;
     while (Atomics.load(words, Word.job) === seen && left > 0) left--;

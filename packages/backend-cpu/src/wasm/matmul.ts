@@ -51,7 +51,7 @@ function batchedProduct(
   if (full && m >= fewRows && n >= fewRows) {
     const [lda, ldb] = [transA ? m : k, transB ? k : n];
     const [sa, sb, sc] = [sizeA * 4, sizeB * 4, m * n * 4];
-    wasm.gemmBatch(batch, sa, sb, sc, transA, transB, m, n, k, at(a), lda, at(b), ldb, pc, n);
+    wasm.gemm(batch, sa, sb, sc, transA, transB, m, n, k, at(a), lda, at(b), ldb, pc, n);
     return;
   }
   for (let i = 0; i < batch; i++) {
@@ -111,6 +111,6 @@ function product(
   } else if (k === 0) {
     wasm.gemmFewRows(m, n, 0, a, 1, 1, b, 1, c, n);
   } else {
-    wasm.gemm(transA, transB, m, n, k, a, lda, b, ldb, c, n, false);
+    wasm.gemm(1, 0, 0, 0, transA, transB, m, n, k, a, lda, b, ldb, c, n);
   }
 }

@@ -40,10 +40,11 @@ async function main(args: {
   readonly backend: string;
   readonly json: boolean;
 }): Promise<void> {
+  const asked = args.rows === undefined ? null : count('rows', args.rows);
+  const seed = integer('seed', args.seed);
   const folder = resolve(args.run);
   const run = readRun(folder);
-  const rows = args.rows === undefined ? run.config.evaluate.rows : count('rows', args.rows);
-  const seed = integer('seed', args.seed);
+  const rows = asked ?? run.config.evaluate.rows;
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {

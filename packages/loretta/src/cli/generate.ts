@@ -75,8 +75,6 @@ function positive(name: string, text: string): number {
 }
 
 async function main(args: Args): Promise<void> {
-  const folder = resolve(args.run);
-  const run = readRun(folder);
   const temperature = positive('temperature', args.temperature);
   const guidance = positive('guidance', args.guidance);
   const k = key(integer('seed', args.seed));
@@ -87,6 +85,8 @@ async function main(args: Args): Promise<void> {
   if (args.out !== undefined && wanted === 'text')
     throw new UsageError('--out is for images and speech: text is printed');
   const row = args.row === undefined ? null : integer('row', args.row);
+  const folder = resolve(args.run);
+  const run = readRun(folder);
   const input = args.input === undefined ? null : await read(given, args.input);
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);

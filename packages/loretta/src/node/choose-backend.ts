@@ -28,9 +28,14 @@ export function chooseBackend(name: string, threads: number | 'auto' = 'auto'): 
 
 /** Node 20 hides relaxed SIMD behind a flag of the engine, which counts for modules compiled after it is set. */
 function relaxed(threads: number | 'auto'): Backend {
-  const probe = (): boolean =>
-    cpu({ simd: 'relaxed-simd', threads: 1 }).info().simd === 'relaxed-simd';
-  if (!probe()) setFlagsFromString('--experimental-wasm-relaxed-simd');
-  if (probe()) return cpu({ simd: 'relaxed-simd', threads });
+  const attempt = (): Backend | null => {
+    const backend = cpu({ simd: 'relaxed-simd', threads });
+    return backend.info().simd === 'relaxed-simd' ? backend : null;
+  };
+  const first = attempt();
+  if (first !== null) return first;
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  const second = attempt();
+  if (second !== null) return second;
   throw new BackendError('cpu', 'this engine has no relaxed SIMD: use --backend cpu');
 }

@@ -11,6 +11,7 @@ export class KVCache {
   /**
    * Where the next token goes, on the device, while a step is recorded whose place is not known yet: its start i32 [] and
    * the keys there are with it, i32 [b]. Otherwise null: it goes to `length`.
+   * @internal
    */
   place: {
     /** i32 []. */

@@ -175,22 +175,30 @@ export class DecodeSession {
     if (this.recorded !== null && this.fits()) {
       return this.recorded.run(tokens, within, this.options.key?.fold(this.step + 1) ?? null);
     }
-    const hidden = this.model.forward(this.rowsOf(tokens), {
-      cache: this.cache,
-      ...(within === undefined
-        ? {}
-        : { within: full([this.cache.batch, 1], within, { dtype: 'i32' }) }),
-      ...(this.seenKeys === null ? {} : { attentionMask: this.seenKeys }),
-      ...(this.realTokens === null ? {} : { positions: this.realTokens.add(this.step) }),
-    }); // [rows, 1, d]
-    const logits = this.guided(hidden.reshape(this.cache.batch, this.model.config.dim));
+    const rows = this.cache.batch;
+    const logits = this.forwardRows(
+      tokens,
+      within === undefined ? undefined : full([rows, 1], within, { dtype: 'i32' }),
+      this.realTokens?.add(this.step),
+    );
     return { logits, tokens: null };
   }
 
-  /** `i32[b] -> i32[rows, 1]`. */
-  private rowsOf(tokens: Tensor): Tensor {
+  /** Logits behind `tokens` i32 [b]; without positions those of the cache's length. */
+  private forwardRows(
+    tokens: Tensor,
+    within: Tensor | undefined,
+    positions: Tensor | undefined,
+  ): Tensor {
     const rows = this.cache.batch;
-    return (rows === this.batch ? tokens : concat([tokens, tokens], 0)).reshape(rows, 1);
+    const ids = (rows === this.batch ? tokens : concat([tokens, tokens], 0)).reshape(rows, 1);
+    const hidden = this.model.forward(ids, {
+      cache: this.cache,
+      ...(within === undefined ? {} : { within }),
+      ...(this.seenKeys === null ? {} : { attentionMask: this.seenKeys }),
+      ...(positions === undefined ? {} : { positions }),
+    }); // [rows, 1, d]
+    return this.guided(hidden.reshape(rows, this.model.config.dim));
   }
 
   /** Whether there is a position for one more token; the forward pass says it where there is none. */
@@ -203,12 +211,11 @@ export class DecodeSession {
     const { allowed, temperature = 1 } = this.options;
     // what changes from step to step is chosen by the host
     const onDevice = this.seen === null && typeof allowed !== 'function';
+    const promptLength = this.prompt.ids.shape[1]!;
     return new DecodeStep(this.model, this.cache, {
-      rows: (tokens) => this.rowsOf(tokens),
-      logits: (hidden) => this.guided(hidden),
+      forward: (tokens, within, positions) => this.forwardRows(tokens, within, positions),
       choose: onDevice ? (logits, key) => this.choose(logits, key) : null,
-      seenKeys: this.seenKeys,
-      realTokens: this.realTokens?.add(this.step) ?? null,
+      behind: this.realTokens?.mul(-1).add(promptLength) ?? null,
       sampled: onDevice && temperature > 0,
       within: this.options.within !== undefined,
     });

@@ -1,5 +1,6 @@
 /** One decoding step, recorded once and replayed for every token: no dispatch, no allocation of intermediates. */
 import {
+  broadcastTo,
   type Captured,
   capture,
   full,
@@ -12,18 +13,14 @@ import {
 import type { KVCache } from '../decoder/cache';
 import type { Decoder } from '../decoder/decoder';
 
-/** What a step does around the decoder. */
+/** What a step does around the cache. */
 export interface StepParts {
-  /** `[batch] -> [rows, 1]`: the tokens of all rows of the cache. */
-  readonly rows: (tokens: Tensor) => Tensor;
-  /** `[rows, d] -> [b, n]`. */
-  readonly logits: (hidden: Tensor) => Tensor;
+  /** `(tokens: i32[batch], within: i32[rows, 1]?, positions: i32[1] or [rows, 1]) -> [batch, n]`. */
+  readonly forward: (tokens: Tensor, within: Tensor | undefined, positions: Tensor) => Tensor;
   /** `[b, n] -> i32[b]`, with the key of the step's random numbers; null where the host chooses. */
   readonly choose: ((logits: Tensor, key: Tensor | null) => Tensor) | null;
-  /** bool [rows, cache.maxLength], false at padding; null without. */
-  readonly seenKeys: Tensor | null;
-  /** i32 [rows, 1]: real tokens of the prompt, where padding makes them differ. */
-  readonly realTokens: Tensor | null;
+  /** i32 [rows, 1]: what positions are behind the place in the cache; null without padding. */
+  readonly behind: Tensor | null;
   /** The choice is random. */
   readonly sampled: boolean;
   /** The decoder has within-block positions. */
@@ -38,50 +35,44 @@ export interface StepResult {
   readonly tokens: Tensor | null;
 }
 
-/** A captured step on a model and its cache. Position and lengths are counted on the device. */
+/** A captured step on a model and its cache. The place in the cache is counted on the device. */
 export class DecodeStep {
   private readonly captured: Captured<StepResult>;
   private readonly cache: KVCache;
   private readonly parts: StepParts;
-  private readonly counters: readonly State[];
+  /** i32 []: where the next token goes. */
+  private readonly start: State;
 
   /** @param cache holds the prompt */
   constructor(model: Decoder, cache: KVCache, parts: StepParts) {
-    const { length, batch } = cache;
-    const counter = (t: Tensor): State => ({ value: t.keep() });
-    const counters = tidy(() => ({
-      start: counter(tensor(length, { dtype: 'i32' })),
-      lengths: counter(full([batch], length + 1, { dtype: 'i32' })),
-      position: counter(
-        parts.realTokens === null
-          ? full([1], length, { dtype: 'i32' })
-          : parts.realTokens.reshape(...parts.realTokens.shape).add(0),
-      ),
-    }));
+    const start: State = { value: tensor(cache.length, { dtype: 'i32' }).keep() };
+    parts.behind?.keep();
     this.cache = cache;
     this.parts = parts;
-    this.counters = Object.values(counters);
-    const { start, lengths, position } = counters;
+    this.start = start;
     const step = (tokens: Tensor, ...rest: Tensor[]): StepResult => {
       const within = parts.within ? rest.shift() : undefined;
       const key = parts.sampled ? rest.shift()! : null;
-      cache.place = { start: start.value, lengths: lengths.value };
+      const place = start.value;
+      start.value = place.add(1);
+      cache.place = {
+        start: place,
+        lengths: broadcastTo(start.value.reshape(1), [cache.batch]),
+      };
       try {
-        const hidden = model.forward(parts.rows(tokens), {
-          cache,
-          positions: position.value,
-          ...(within === undefined ? {} : { within }),
-          ...(parts.seenKeys === null ? {} : { attentionMask: parts.seenKeys }),
-        }); // [rows, 1, d]
-        for (const c of [start, lengths, position]) c.value = c.value.add(1);
-        const logits = parts.logits(hidden.reshape(batch, model.config.dim));
+        const positions = place.reshape(1);
+        const logits = parts.forward(
+          tokens,
+          within,
+          parts.behind === null ? positions : positions.sub(parts.behind),
+        );
         return { logits, tokens: parts.choose?.(logits, key) ?? null };
       } finally {
         cache.place = null;
       }
     };
     this.captured = capture(step, {
-      state: [...model.parameters(), ...cache.states(), ...this.counters],
+      state: [...model.parameters(), ...cache.states(), start],
     });
   }
 
@@ -98,9 +89,10 @@ export class DecodeStep {
     return result;
   }
 
-  /** Frees the program and the counters; the cache stays. */
+  /** Frees the program and what it counts with; the cache stays. */
   dispose(): void {
     this.captured.dispose();
-    for (const { value } of this.counters) value.dispose();
+    this.start.value.dispose();
+    this.parts.behind?.dispose();
   }
 }
