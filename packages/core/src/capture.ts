@@ -1,6 +1,6 @@
 /** Record a function once, replay it without shape checks, allocation of intermediates or a tape. */
 import { register } from './apply';
-import { type Aval, sameShape, showAval } from './dtype';
+import { type Aval, showAval } from './dtype';
 import { CaptureError } from './errors';
 import { Executor } from './executor';
 import { openTapes } from './tape';
@@ -30,42 +30,51 @@ interface Compiled {
   readonly avals: readonly Aval[];
   readonly program: Program;
   readonly executor: Executor;
-  /** Output index of each state's new tensor, or -1 where it did not change. */
-  readonly updates: readonly number[];
-  /** fn's own result with tensors replaced by their output index. */
-  readonly template: unknown;
+  /** States that fn assigned to, with the output that is their new tensor. */
+  readonly updated: readonly (readonly [state: number, output: number])[];
+  /** Builds fn's own result around new tensors. */
+  readonly build: Build;
 }
+
+/** Makes a result; `output` gives the tensor of an output index. */
+type Build = (output: (index: number) => Tensor) => unknown;
 
 function fits(tensors: readonly Tensor[], avals: readonly Aval[]): boolean {
-  return (
-    tensors.length === avals.length &&
-    tensors.every((t, i) => t.dtype === avals[i]!.dtype && sameShape(t.shape, avals[i]!.shape))
-  );
-}
-
-/** Stands for an output in a result's template. */
-class Hole {
-  readonly index: number;
-  constructor(index: number) {
-    this.index = index;
+  if (tensors.length !== avals.length) return false;
+  for (let i = 0; i < avals.length; i++) {
+    const { shape, dtype } = tensors[i]!;
+    const aval = avals[i]!;
+    if (dtype !== aval.dtype) return false;
+    if (shape === aval.shape) continue;
+    if (shape.length !== aval.shape.length) return false;
+    for (let d = 0; d < shape.length; d++) if (shape[d] !== aval.shape[d]) return false;
   }
+  return true;
 }
 
-function mapTree(
-  value: unknown,
-  isLeaf: (x: unknown) => boolean,
-  fn: (x: unknown) => unknown,
-): unknown {
-  if (isLeaf(value)) return fn(value);
-  if (Array.isArray(value)) return value.map((v) => mapTree(v, isLeaf, fn));
+/** How to build a result like `value`; `add` takes a tensor of it as an output. */
+function buildOf(value: unknown, add: (t: Tensor) => number): Build {
+  if (value instanceof Tensor) {
+    const index = add(value);
+    return (output) => output(index);
+  }
+  if (Array.isArray(value)) {
+    const parts = value.map((v) => buildOf(v, add));
+    return (output) => parts.map((part) => part(output));
+  }
   if (
     typeof value === 'object' &&
     value !== null &&
     Object.getPrototypeOf(value) === Object.prototype
   ) {
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, mapTree(v, isLeaf, fn)]));
+    const parts = Object.entries(value).map(([name, v]) => [name, buildOf(v, add)] as const);
+    return (output) => {
+      const result: Record<string, unknown> = {};
+      for (const [name, part] of parts) result[name] = part(output);
+      return result;
+    };
   }
-  return value;
+  return () => value;
 }
 
 /** A captured function: one program for each combination of input shapes and dtypes. */
@@ -108,7 +117,10 @@ export class Captured<T> {
    */
   call(...inputs: readonly Tensor[]): T {
     if (frame().trace !== null) return this.fn(...inputs);
-    const all = [...this.state.map((s) => s.value), ...inputs];
+    const { state } = this;
+    const all: Tensor[] = [];
+    for (const s of state) all.push(s.value);
+    for (const t of inputs) all.push(t);
     for (const t of all) t.assertLive('capture');
     const { recording, reads } = frame();
     if ((recording || reads !== null) && openTapes(all).length > 0) {
@@ -119,28 +131,20 @@ export class Captured<T> {
     const compiled = this.compiledFor(all);
     this.latest = compiled;
     const outputs = compiled.executor.run(all);
-    const used = new Set<number>();
-    this.state.forEach((s, i) => {
-      const o = compiled.updates[i]!;
-      if (o < 0) return;
-      used.add(o);
+    const used = outputs.map(() => false);
+    for (const [i, o] of compiled.updated) {
+      used[o] = true;
+      const s = state[i]!;
       const old = s.value;
       s.value = outputs[o]!;
       old.dispose();
+    }
+    const result = compiled.build((o) => {
+      const t = used[o] ? outputs[o]!.alias() : outputs[o]!;
+      used[o] = true;
+      return register(t);
     });
-    const result = mapTree(
-      compiled.template,
-      (x) => x instanceof Hole,
-      (x) => {
-        const { index } = x as Hole;
-        const shared = used.has(index);
-        used.add(index);
-        return register(shared ? outputs[index]!.alias() : outputs[index]!);
-      },
-    );
-    outputs.forEach((t, i) => {
-      if (!used.has(i)) t.dispose();
-    });
+    for (let o = 0; o < outputs.length; o++) if (!used[o]) outputs[o]!.dispose();
     return result as T;
   }
 
@@ -171,20 +175,16 @@ export class Captured<T> {
         withFrame({ trace }, () => this.fn(...placeholders.slice(this.state.length))),
       );
       const outputs: Tensor[] = [];
-      const updates = this.state.map((holder, i) =>
-        holder.value === stand[i] ? -1 : outputs.push(holder.value) - 1,
+      const updated = this.state.flatMap((holder, i) =>
+        holder.value === stand[i] ? [] : [[i, outputs.push(holder.value) - 1] as const],
       );
       for (const t of tensorsIn(result)) t.assertLive('capture');
-      const template = mapTree(
-        result,
-        (x) => x instanceof Tensor,
-        (x) => new Hole(outputs.push(x as Tensor) - 1),
-      );
+      const build = buildOf(result, (t) => outputs.push(t) - 1);
       const program = trace.finish(outputs);
-      const donated = new Set(updates.flatMap((o, i) => (o < 0 ? [] : [i])));
+      const donated = new Set(updated.map(([i]) => i));
       const avals = all.map(({ shape, dtype }) => ({ shape, dtype }));
       const executor = new Executor(program, backend, donated);
-      return { avals, program, executor, updates, template };
+      return { avals, program, executor, updated, build };
     } catch (error) {
       trace.abandon();
       throw error;
@@ -194,6 +194,11 @@ export class Captured<T> {
       });
       s.dispose();
     }
+  }
+
+  /** Frees planned buffers until the next call, which computes the same; the recordings stay. */
+  rest(): void {
+    for (const c of this.programs.values()) c.executor.rest();
   }
 
   /** Frees planned buffers and constants. */

@@ -4,7 +4,8 @@ import type { Backend, Buffer, Kernel, View } from './backend';
 import { sizeOf } from './dtype';
 import { CaptureError } from './errors';
 import { type Place, plan, type Plan } from './plan';
-import type { Program } from './program';
+import type { Instruction, Program } from './program';
+import { Storage } from './storage';
 import { Tensor, ValueRef } from './tensor';
 
 interface MovingView {
@@ -22,117 +23,171 @@ interface Step {
   readonly attrs: object;
 }
 
+/** The memory of an input or of a slot, and the views on it that are rebound when it changes. */
+interface Anchor {
+  buffer: Buffer;
+  offset: number;
+  readonly views: { readonly view: MovingView; readonly inner: number }[];
+}
+
+const nowhere: Buffer = { bytes: 0 };
+
+function bind(anchor: Anchor, buffer: Buffer, offset: number): void {
+  if (anchor.buffer === buffer && anchor.offset === offset) return;
+  anchor.buffer = buffer;
+  anchor.offset = offset;
+  for (const { view, inner } of anchor.views) {
+    view.buffer = buffer;
+    view.offset = offset + inner;
+  }
+}
+
 /** A program with its kernels looked up and its buffers laid out. */
 export class Executor {
   readonly plan: Plan;
   private readonly program: Program;
   private readonly backend: Backend;
-  private readonly donated: ReadonlySet<number>;
-  private readonly slots: Buffer[];
+  private readonly donated: readonly boolean[];
+  /** What does not depend on inputs: run when the slots are allocated. */
+  private readonly once: readonly Step[];
   private readonly steps: readonly Step[];
-  /** Views whose buffer changes from run to run, by input and by output. */
-  private readonly inputViews: readonly (readonly [MovingView, number])[][];
-  private readonly outputViews: readonly MovingView[][];
+  private readonly inputs: readonly Anchor[];
+  private readonly slots: readonly Anchor[];
+  private readonly outputs: readonly Anchor[];
+  /** By output of the program. */
+  private readonly results: readonly { readonly place: Place; readonly offset: number }[];
+  /** Whether the slots have memory. */
+  private ready = false;
 
   constructor(program: Program, backend: Backend, donated: ReadonlySet<number>) {
     this.program = program;
     this.backend = backend;
-    this.donated = donated;
+    this.donated = program.inputs.map((_, i) => donated.has(i));
     this.plan = plan(program, donated);
-    this.slots = this.plan.slots.map((s) => backend.alloc(s.size, s.dtype));
-    const inputViews: (readonly [MovingView, number])[][] = program.inputs.map(() => []);
-    const outputViews: MovingView[][] = this.plan.outputs.map(() => []);
-    const nowhere: Buffer = { bytes: 0 };
-    const viewFor = (v: number): MovingView => {
-      const { place, offset } = this.plan.places.get(v)!;
-      const aval = program.vars[v]!;
-      const view: MovingView = {
-        buffer: nowhere,
-        offset,
-        shape: aval.shape,
-        dtype: aval.dtype,
-        size: sizeOf(aval.shape),
-      };
-      if (place.kind === 'slot') view.buffer = this.slots[place.index]!;
-      else if (place.kind === 'output') outputViews[place.index]!.push(view);
-      else if (place.kind === 'input') inputViews[place.index]!.push([view, offset]);
-      else {
-        const constant = program.constants.get(place.v)!.view();
-        view.buffer = constant.buffer;
-        view.offset = constant.offset + offset;
-      }
-      return view;
-    };
-    this.steps = program.instructions.flatMap((i) => {
+    const anchors = (of: readonly unknown[]): Anchor[] =>
+      of.map(() => ({ buffer: nowhere, offset: 0, views: [] }));
+    this.inputs = anchors(program.inputs);
+    this.slots = anchors(this.plan.slots);
+    this.outputs = anchors(this.plan.outputs);
+    const once: Step[] = [];
+    const steps: Step[] = [];
+    for (const i of program.instructions) {
       const avals = i.ins.map((v) => program.vars[v]!);
-      if ((i.op.viewOffset?.(avals, i.attrs) ?? null) !== null) return [];
+      if ((i.op.viewOffset?.(avals, i.attrs) ?? null) !== null) continue;
       const kernel = kernelFor(backend, i.op, avals) as Kernel<'add'>;
-      return [{ kernel, ins: i.ins.map(viewFor), outs: i.outs.map(viewFor), attrs: i.attrs }];
-    });
-    this.inputViews = inputViews;
-    this.outputViews = outputViews;
+      (this.plan.once.has(i) ? once : steps).push(this.step(i, kernel));
+    }
+    this.once = once;
+    this.steps = steps;
+    this.results = program.outputs.map((v) => this.plan.places.get(v)!);
+  }
+
+  private step({ ins, outs, attrs }: Instruction, kernel: Kernel<'add'>): Step {
+    const view = (v: number): MovingView => this.viewOf(v);
+    return { kernel, ins: ins.map(view), outs: outs.map(view), attrs };
+  }
+
+  private viewOf(v: number): MovingView {
+    const { place, offset } = this.plan.places.get(v)!;
+    const { shape, dtype } = this.program.vars[v]!;
+    const view: MovingView = { buffer: nowhere, offset, shape, dtype, size: sizeOf(shape) };
+    if (place.kind === 'constant') {
+      const constant = this.program.constants.get(place.v)!.view();
+      view.buffer = constant.buffer;
+      view.offset = constant.offset + offset;
+    } else {
+      const anchors = { input: this.inputs, slot: this.slots, output: this.outputs }[place.kind];
+      anchors[place.index]!.views.push({ view, inner: offset });
+    }
+    return view;
   }
 
   /** Runs once. Donated inputs give their memory away: their handles must not be used again. */
   run(inputs: readonly Tensor[]): Tensor[] {
-    const own = inputs.map((t, i) => (this.donated.has(i) ? this.exclusive(t) : t));
-    const fresh: Tensor[] = [];
+    if (!this.ready) this.wake();
+    const { backend, donated } = this;
+    const copies: Tensor[] = [];
+    const own = [...inputs];
+    const fresh: Storage[] = [];
     try {
-      own.forEach((t, i) => {
-        const { buffer, offset } = t.view();
-        for (const [view, inner] of this.inputViews[i]!) {
-          view.buffer = buffer;
-          view.offset = offset + inner;
+      for (let i = 0; i < inputs.length; i++) {
+        let t = inputs[i]!;
+        if (donated[i]! && t.storage.refs !== 1) {
+          t = this.copied(t);
+          copies.push(t);
+          own[i] = t;
         }
-      });
-      this.plan.outputs.forEach((slot, i) => {
-        const t = allocate(this.backend, { shape: [slot.size], dtype: slot.dtype }).keep();
-        fresh.push(t);
-        for (const view of this.outputViews[i]!) view.buffer = t.view().buffer;
-      });
+        bind(this.inputs[i]!, t.storage.buffer ?? t.view().buffer, t.offset);
+      }
+      for (const [i, { size, dtype }] of this.plan.outputs.entries()) {
+        const buffer = backend.alloc(size, dtype);
+        fresh.push(new Storage(backend, dtype, size, buffer, null));
+        bind(this.outputs[i]!, buffer, 0);
+      }
       for (const { kernel, ins, outs, attrs } of this.steps) kernel(ins, outs, attrs);
-      return this.program.outputs.map((v) => this.result(v, own, fresh));
+      return this.program.outputs.map((v, i) => this.result(v, this.results[i]!, own, fresh));
     } finally {
-      for (const t of fresh) t.dispose();
-      own.forEach((t, i) => {
-        if (t !== inputs[i]) t.dispose();
-      });
+      for (const storage of fresh) storage.release();
+      for (const t of copies) t.dispose();
     }
   }
 
   /** A donated input that others still see is copied first. */
-  private exclusive(t: Tensor): Tensor {
-    if (t.storage.refs === 1) return t;
+  private copied(t: Tensor): Tensor {
     const flat = { ...t.view(), shape: [t.size] };
     const copy = allocate(this.backend, { shape: t.shape, dtype: t.dtype }).keep();
     this.backend.kernels.concat([flat], [{ ...copy.view(), shape: [t.size] }], { axis: 0 });
     return copy;
   }
 
-  private result(v: number, inputs: readonly Tensor[], fresh: readonly Tensor[]): Tensor {
-    const { place, offset } = this.plan.places.get(v)!;
-    const { shape } = this.program.vars[v]!;
-    const source = this.source(place, inputs, fresh);
-    source.storage.retain();
-    return new Tensor(shape, source.storage, source.offset + offset, new ValueRef([]));
+  private result(
+    v: number,
+    { place, offset }: { readonly place: Place; readonly offset: number },
+    inputs: readonly Tensor[],
+    fresh: readonly Storage[],
+  ): Tensor {
+    let storage: Storage;
+    let base = 0;
+    if (place.kind === 'output') storage = fresh[place.index]!;
+    else if (place.kind === 'slot') {
+      throw new CaptureError('an output was planned into a shared buffer');
+    } else {
+      const source =
+        place.kind === 'input' ? inputs[place.index]! : this.program.constants.get(place.v)!;
+      storage = source.storage;
+      base = source.offset;
+    }
+    storage.retain();
+    return new Tensor(this.program.vars[v]!.shape, storage, base + offset, new ValueRef([]));
   }
 
-  private source(place: Place, inputs: readonly Tensor[], fresh: readonly Tensor[]): Tensor {
-    switch (place.kind) {
-      case 'input':
-        return inputs[place.index]!;
-      case 'constant':
-        return this.program.constants.get(place.v)!;
-      case 'output':
-        return fresh[place.index]!;
-      case 'slot':
-        throw new CaptureError('an output was planned into a shared buffer');
+  /** Gives the slots memory, and runs what does not depend on inputs. */
+  private wake(): void {
+    try {
+      this.plan.slots.forEach(({ size, dtype }, i) => {
+        bind(this.slots[i]!, this.backend.alloc(size, dtype), 0);
+      });
+      for (const { kernel, ins, outs, attrs } of this.once) kernel(ins, outs, attrs);
+      this.ready = true;
+    } catch (error) {
+      this.rest();
+      throw error;
     }
   }
 
+  /** Frees the slots until the next run. */
+  rest(): void {
+    this.ready = false;
+    for (const slot of this.slots) {
+      if (slot.buffer === nowhere) continue;
+      this.backend.free(slot.buffer);
+      bind(slot, nowhere, 0);
+    }
+  }
+
+  /** Frees the slots and the constants. */
   dispose(): void {
-    for (const b of this.slots) this.backend.free(b);
-    this.slots.length = 0;
+    this.rest();
     for (const t of this.program.constants.values()) t.dispose();
   }
 }

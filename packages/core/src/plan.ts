@@ -1,6 +1,9 @@
 /** Where each variable of a program lives: buffers are shared by variables whose lives do not overlap. */
 import { type DType, sizeOf } from './dtype';
-import type { Program } from './program';
+import type { Instruction, Program } from './program';
+
+/** Values up to this many elements that do not depend on inputs are computed once and keep their buffers. */
+const SMALL = 1024;
 
 /** The memory that a variable is in. */
 export type Place =
@@ -56,6 +59,24 @@ export interface Plan {
   readonly outputs: readonly Slot[];
   /** Elements that all intermediate values would take without sharing. */
   readonly unshared: number;
+  /** Instructions that do not depend on inputs: their results are small and stay. */
+  readonly once: ReadonlySet<Instruction>;
+}
+
+/** Small results of constants alone, but those whose memory is handed out. */
+function onceOnly(
+  { vars, instructions, constants }: Program,
+  handedOut: (v: number) => boolean,
+): Set<Instruction> {
+  const once = new Set<Instruction>();
+  const fixed = new Set(constants.keys());
+  for (const i of instructions) {
+    const stays = i.outs.every((v) => sizeOf(vars[v]!.shape) <= SMALL && !handedOut(v));
+    if (!stays || !i.ins.every((v) => fixed.has(v))) continue;
+    once.add(i);
+    for (const v of i.outs) fixed.add(v);
+  }
+  return once;
 }
 
 /**
@@ -89,6 +110,9 @@ export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan
     for (const v of ins.ins) lastUse.set(root(v).root, at);
   });
   for (const v of outputs) lastUse.set(root(v).root, forever);
+  const outputRoots = new Set(outputs.map((v) => root(v).root));
+  const once = onceOnly(program, (v) => outputRoots.has(root(v).root));
+  for (const i of once) for (const v of i.outs) lastUse.set(root(v).root, forever);
 
   const place = new Map<number, Place>();
   for (const [index, v] of inputs.entries()) place.set(v, { kind: 'input', index });
@@ -96,10 +120,9 @@ export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan
   const slots: { dtype: DType; size: number }[] = [];
   const fresh: Slot[] = [];
   const free: number[] = [];
-  const outputRoots = new Set(outputs.map((v) => root(v).root));
   let unshared = 0;
 
-  instructions.forEach((ins, at) => {
+  const lay = (ins: Instruction, at: number): void => {
     if (rootOf.has(ins.outs[0]!)) return;
     const takenOver = new Set<number>();
     ins.outs.forEach((v, o) => {
@@ -130,6 +153,11 @@ export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan
       if (p?.kind === 'slot' && (lastUse.get(r) ?? at) <= at && !takenOver.has(r))
         free.push(p.index);
     }
+  };
+  // their buffers are no others' before them
+  for (const i of once) lay(i, instructions.indexOf(i));
+  instructions.forEach((i, at) => {
+    if (!once.has(i)) lay(i, at);
   });
 
   function canTakeOver(v: number, at: number): boolean {
@@ -163,5 +191,5 @@ export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan
     const { root: r, offset } = root(v);
     places.set(v, { place: place.get(r)!, offset });
   }
-  return { places, slots, outputs: fresh, unshared };
+  return { places, slots, outputs: fresh, unshared, once };
 }

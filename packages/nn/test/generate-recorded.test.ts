@@ -11,10 +11,18 @@ import {
 } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Decoder, type GenerateOptions, generate, generateFixed, SGD } from '../src/index';
+import {
+  Decoder,
+  DecodeSession,
+  type GenerateOptions,
+  generate,
+  generateFixed,
+  generateStream,
+  SGD,
+} from '../src/index';
 import { expectClose } from './shared';
 
-/** With so few tokens nothing is recorded, with more everything but the prompt. */
+/** With so few tokens nothing is recorded in a first generation, with more the steps, and the prompt in a second. */
 const few = 6;
 const many = 13;
 
@@ -88,8 +96,8 @@ describe.each([
         options,
         fc.constantFrom('plain', 'guided', 'padded'),
         (s, chosen, kind) => {
+          const empty = b.memory().buffers;
           const model = makeModel(s, dtype);
-          const before = b.memory().buffers;
           tidy(() => {
             const prompt = ids(s.b * s.t, s.seed, [s.b, s.t]);
             const seen = Uint8Array.from({ length: s.b * s.t }, (_, i) =>
@@ -113,14 +121,23 @@ describe.each([
                 : {}),
             };
             const short = generateFixed(model, prompt, { ...common, maxNewTokens: few }).dataSync();
-            const long = generateFixed(model, prompt, { ...common, maxNewTokens: many }).dataSync();
+            const again = { ...common, maxNewTokens: many };
+            const long = generateFixed(model, prompt, again).dataSync();
+            // the first of its shapes and options records steps, the second replays them and records the prompt
+            for (let more = 0; more < 2; more++) {
+              expect(generateFixed(model, prompt, again).dataSync()).toEqual(long);
+            }
+            const live = b.memory().buffers;
+            const fourth = generateFixed(model, prompt, again);
+            fourth.dispose();
+            expect(b.memory().buffers).toBe(live);
             const start = Array.from({ length: s.b }, (_, i) => [
               ...long.slice(i * many, i * many + few),
             ]);
             expect(start.flat()).toEqual([...short]);
           });
-          expect(b.memory().buffers).toBe(before);
           model.dispose();
+          expect(b.memory().buffers).toBe(empty);
         },
       ),
       { seed: 3, numRuns: 60 },
@@ -191,5 +208,90 @@ describe.each([
       grads.dispose();
     }
     expect(seen.size).toBeGreaterThan(1);
+  });
+
+  it('serve generations of one model that run at the same time', async () => {
+    setBackend(backend());
+    const s: Setting = { positions: 'learned', window: 0, kvHeads: 2, b: 2, t: 3, seed: 5 };
+    const model = makeModel(s, dtype);
+    const options = { maxNewTokens: many, temperature: 0, repetitionPenalty: 1.3 };
+    const prompts = [1, 2, 3].map((seed) => ids(6, seed, [2, 3]).keep());
+    const alone: number[][][] = [];
+    for (const prompt of prompts) {
+      const steps: number[][] = [];
+      for await (const tokens of generateStream(model, prompt, options)) steps.push([...tokens]);
+      alone.push(steps);
+    }
+    const together: number[][][] = prompts.map(() => []);
+    const streams = prompts.map((prompt) => generateStream(model, prompt, options));
+    for (let n = 0; n < many; n++) {
+      for (const [i, stream] of streams.entries()) {
+        const { value } = await stream.next();
+        together[i]!.push([...value!]);
+      }
+    }
+    expect(together).toEqual(alone);
+    expect(new Set(alone.map(String)).size).toBe(3);
+  });
+
+  it('are recorded anew where the model has other parameters', () => {
+    setBackend(backend());
+    const s: Setting = { positions: 'rope', window: 0, kvHeads: 2, b: 1, t: 2, seed: 2 };
+    const [model, other] = [makeModel(s, dtype), makeModel({ ...s, seed: 9 }, dtype)];
+    const prompt = ids(2, 1, [1, 2]).keep();
+    const greedy = { maxNewTokens: many, temperature: 0 };
+    const run = (m: Decoder): number[] => [...generateFixed(m, prompt, greedy).dataSync()];
+    const before = [run(model), run(model)];
+    expect(before[1]).toEqual(before[0]);
+    const expected = run(other);
+    expect(expected).not.toEqual(before[0]);
+    Object.assign(model, { model: other.model, lm_head: other.lm_head });
+    expect(run(model)).toEqual(expected);
+    expect(run(model)).toEqual(expected);
+  });
+
+  it('leave nothing behind where a model is disposed in the middle', async () => {
+    const b = backend();
+    setBackend(b);
+    const empty = b.memory().buffers;
+    const s: Setting = { positions: 'rope', window: 0, kvHeads: 1, b: 1, t: 2, seed: 4 };
+    const prompt = ids(2, 1, [1, 2]).keep();
+    const model = makeModel(s, dtype);
+    const stream = generateStream(model, prompt, { maxNewTokens: many, key: key(1) });
+    for (let n = 0; n < 4; n++) await stream.next();
+    model.dispose();
+    await expect(stream.next()).rejects.toThrow('disposed');
+    prompt.dispose();
+    expect(b.memory().buffers).toBe(empty);
+  });
+
+  it('give way to the oldest when there are too many', () => {
+    const b = backend();
+    setBackend(b);
+    const s: Setting = { positions: 'rope', window: 0, kvHeads: 1, b: 1, t: 1, seed: 4 };
+    const model = makeModel(s, dtype);
+    const prompt = ids(1, 1, [1, 1]).keep();
+    for (let n = 1; n <= 20; n++) {
+      for (let twice = 0; twice < 2; twice++) {
+        generateFixed(model, prompt, { maxNewTokens: n, temperature: 0 }).dispose();
+      }
+    }
+    expect(model.decodings.size).toBe(16);
+  });
+
+  it('refuse a token beyond the cache or the learned table', () => {
+    setBackend(backend());
+    const s: Setting = { positions: 'learned', window: 0, kvHeads: 1, b: 1, t: 30, seed: 4 };
+    const model = makeModel(s, dtype); // 32 positions
+    const prompt = ids(30, 1, [1, 30]).keep();
+    for (let twice = 0; twice < 2; twice++) {
+      expect(() => generateFixed(model, prompt, { maxNewTokens: 9, temperature: 0 })).toThrow(
+        '33 tokens, but the learned table has 32 positions',
+      );
+      using session = new DecodeSession(model, prompt, { maxNewTokens: 2, temperature: 0 });
+      session.feed(session.sample());
+      const tokens = session.sample();
+      expect(() => session.feed(tokens)).toThrow('do not fit 31');
+    }
   });
 });

@@ -265,6 +265,8 @@ describe('generate', () => {
       repetitionPenalty: 1.2,
     };
     const whole = tidy(() => generateFixed(m, prompt, options).dataSync());
+    // the second generation records: its constants stay with the model
+    expect(tidy(() => generateFixed(m, prompt, options).dataSync())).toEqual(whole);
     const before = backend.memory().buffers;
     const streamed: number[] = [];
     for await (const [id] of generateStream(m, prompt, options)) streamed.push(id!);

@@ -9,18 +9,19 @@ export class KVCache {
   /** Tokens that fit. */
   readonly maxLength: number;
   /**
-   * Where the next token goes, on the device, while a step is recorded whose place is not known yet: its start i32 [] and
-   * the keys there are with it, i32 [b]. Otherwise null: it goes to `length`.
+   * Where the next tokens go while a pass is recorded, which is replayed with other lengths of the cache: then nothing is
+   * counted by `advance`. Otherwise null: they go to `length`.
    * @internal
    */
   place: {
-    /** i32 []. */
-    readonly start: Tensor;
-    /** i32 [b]. */
-    readonly lengths: Tensor;
+    /** The first of them; on the device i32 []. */
+    readonly start: number | Tensor;
+    /** i32 [b]: keys that are there with the new ones; null where those are all. */
+    readonly lengths: Tensor | null;
   } | null = null;
   private readonly keys: State[] = [];
   private readonly values: State[] = [];
+  private readonly empty: () => Tensor;
   private filled = 0;
 
   /** @param maxLength tokens that fit; default `config.maxLength` */
@@ -28,9 +29,10 @@ export class KVCache {
     const shape = [batch, maxLength, config.kvHeads, config.headDim];
     this.batch = batch;
     this.maxLength = maxLength;
+    this.empty = () => zeros(shape, { dtype: config.dtype }).keep();
     for (let i = 0; i < config.layers; i++) {
-      this.keys.push({ value: zeros(shape, { dtype: config.dtype }).keep() });
-      this.values.push({ value: zeros(shape, { dtype: config.dtype }).keep() });
+      this.keys.push({ value: this.empty() });
+      this.values.push({ value: this.empty() });
     }
   }
 
@@ -74,7 +76,7 @@ export class KVCache {
     return { keys: put(this.keys[layer]!, key), values: put(this.values[layer]!, value) };
   }
 
-  /** Counts `tokens` as written, once every layer has; not where the place is on the device. */
+  /** Counts `tokens` as written, once every layer has; nothing while `place` is set. */
   advance(tokens: number): void {
     if (this.place === null) this.filled += tokens;
   }
@@ -90,6 +92,13 @@ export class KVCache {
       throw new ValueError('KVCache', `cannot truncate ${this.filled} tokens to ${length}`);
     }
     this.filled = length;
+  }
+
+  /** As new, with memory of its own again after `dispose`. */
+  reset(): void {
+    this.dispose();
+    for (const state of this.states()) state.value = this.empty();
+    this.filled = 0;
   }
 
   /** Frees the memory. */

@@ -20,6 +20,7 @@ import type { AttentionContext } from './attention';
 import { Block, makeNorm } from './block';
 import type { KVCache } from './cache';
 import { type DecoderConfig, type ResolvedDecoderConfig, resolveDecoderConfig } from './config';
+import { Recent } from './recent';
 
 /** Options of a forward pass. */
 export interface ForwardOptions {
@@ -76,6 +77,8 @@ export class Decoder extends Module {
   readonly model: DecoderStack;
   /** Output layer `[v, d]`; null where the embeddings are it. */
   readonly lm_head: Linear | null;
+  /** @internal Programs that earlier generations recorded. Here they hold no device memory but constants. */
+  readonly decodings: Recent<Disposable> = new Recent(16);
 
   /**
    * @param key draws the weights; null makes zeros, to be loaded
@@ -89,6 +92,12 @@ export class Decoder extends Module {
     this.lm_head = tieEmbeddings
       ? null
       : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
+  }
+
+  /** Frees every parameter. */
+  override dispose(): void {
+    super.dispose();
+    this.decodings.dispose();
   }
 
   /**
@@ -146,7 +155,7 @@ export class Decoder extends Module {
     this.check(ids, options, start);
     cache?.check(b, t);
     const place = cache?.place ?? null;
-    const past = place !== null || start > 0;
+    const past = place === null ? start > 0 : place.lengths !== null;
     const needed = positions.includes('rope') || positions.includes('learned');
     const absolute = needed
       ? (options.positions ?? defaultPositions(attentionMask, start, t))
@@ -157,7 +166,7 @@ export class Decoder extends Module {
       mask: combine(attentionMask, options.mask ?? null, past ? cache!.maxLength : t),
       segments,
       cache,
-      lengths: place?.lengths ?? (past ? full([b], start + t, { dtype: 'i32' }) : null),
+      lengths: past ? (place?.lengths ?? full([b], start + t, { dtype: 'i32' })) : null,
     };
   }
 

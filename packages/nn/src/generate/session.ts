@@ -3,38 +3,18 @@ import {
   broadcastTo,
   concat,
   full,
-  type KeyLike,
   noGrad,
   ones,
   pad,
-  sum,
   type Tensor,
   tidy,
-  uniform,
-  where,
+  ValueError,
   zeros,
 } from '@loretta-ts/core';
-import { KVCache } from '../decoder/cache';
 import type { Decoder } from '../decoder/decoder';
-import {
-  allowRanges,
-  alsoSeen,
-  applyTemperature,
-  greedy,
-  type IdRange,
-  minPFilter,
-  rangeMask,
-  repetitionPenalty,
-  sampleInverseCdf,
-  seenTokens,
-  topKFilter,
-  topPFilter,
-} from './filters';
+import { type Decoded, type DecodeInputs, type DecodePlan, Decoding } from './decoding';
+import { type IdRange, rangeMask } from './filters';
 import { checkGenerateOptions, type GenerateOptions } from './options';
-import { DecodeStep, type StepResult } from './step';
-
-/** Recording a step costs as much as some steps: with fewer left it does not pay. */
-const FEWEST = 6;
 
 /**
  * A decoder in the middle of a generation. Call `logits()`, choose tokens (`sample`), feed them (`feed`), in turn.
@@ -43,65 +23,50 @@ const FEWEST = 6;
 export class DecodeSession {
   private readonly model: Decoder;
   private readonly options: GenerateOptions;
-  private readonly batch: number;
-  private readonly cache: KVCache;
-  private readonly prompt: Prompt;
-  /** bool [rows, cache.maxLength]; null without padding. */
+  private readonly plan: DecodePlan;
+  private readonly prompt: Pick<Prompt, 'ids' | 'within'>;
+  /** bool [rows, plan.length]; null without padding. */
   private readonly seenKeys: Tensor | null;
-  /** i32 [rows, 1]: real tokens of the prompt; null without padding. */
-  private readonly realTokens: Tensor | null;
-  /** bool [v]: what may be sampled at every step; null where `span` or nothing says it. */
+  /** bool [v]: what may be sampled at every step; null where the span, the step or nothing says it. */
   private readonly fixedRanges: Tensor | null;
-  /** The only ids that may be sampled, where they are one range: logits are computed for it alone. */
-  private readonly span: IdRange | null;
-  private seen: Tensor | null;
-  private current: Tensor | null = null;
-  /** i32 [b]: the choice from `current`, where the recorded step made it. */
-  private chosen: Tensor | null = null;
-  private recorded: DecodeStep | null = null;
+  private readonly decoding: Decoding;
+  /** Of the latest step; null before the prompt. */
+  private latest: Decoded | null = null;
   private step = 0;
+  private open = true;
 
   /** @throws ShapeError, ValueError when an option does not fit */
   constructor(model: Decoder, prompt: Tensor, options: GenerateOptions) {
     checkGenerateOptions(model, prompt, options);
-    const { allowed, repetitionPenalty: penalty = 1, maxNewTokens } = options;
-    const [b, t] = prompt.shape as [number, number];
+    const { allowed, maxNewTokens } = options;
     const fixed = typeof allowed === 'function' ? undefined : allowed;
-    this.span = fixed?.length === 1 && options.logits !== true ? fixed[0]! : null;
-    this.model = model;
-    this.options = options;
-    this.batch = b;
+    const span = fixed?.length === 1 && options.logits !== true ? fixed[0]! : null;
     const made = tidy(() =>
       noGrad(() => {
+        // the span too is checked here
         const ranges = fixed === undefined ? null : rangeMask(fixed, model.config.vocab);
-        const whole = bothContexts(prompt, options);
-        const mask = whole.mask;
+        const { ids, within, mask } = bothContexts(prompt, options);
         return {
-          ranges,
-          prompt: whole,
+          ranges: span === null ? ranges : null,
+          ids,
+          within,
           keys:
             mask === null
               ? null
               : concat([mask, ones([mask.shape[0]!, maxNewTokens - 1], { dtype: 'bool' })], 1),
-          real: mask === null ? null : sum(mask.cast('i32'), 1, { keepDims: true }),
-          seen:
-            penalty === 1
-              ? null
-              : seenTokens(prompt, model.config.vocab, options.attentionMask ?? null),
         };
       }),
     );
+    this.model = model;
+    this.options = options;
     this.prompt = {
-      ids: own(made.prompt.ids, prompt),
-      within: made.prompt.within === null ? null : own(made.prompt.within, options.within?.prompt),
-      mask: made.prompt.mask === null ? null : own(made.prompt.mask, options.attentionMask),
+      ids: own(made.ids, prompt),
+      within: made.within === null ? null : own(made.within, options.within?.prompt),
     };
-    if (this.span !== null) made.ranges?.dispose();
-    this.fixedRanges = this.span === null ? (made.ranges?.keep() ?? null) : null;
+    this.fixedRanges = made.ranges?.keep() ?? null;
     this.seenKeys = made.keys?.keep() ?? null;
-    this.realTokens = made.real?.keep() ?? null;
-    this.seen = made.seen?.keep() ?? null;
-    this.cache = new KVCache(model.config, this.prompt.ids.shape[0]!, t + maxNewTokens - 1);
+    this.plan = planOf(prompt, made.ids, made.keys !== null, options, span);
+    this.decoding = decodingFor(model, this.plan);
   }
 
   /**
@@ -109,41 +74,49 @@ export class DecodeSession {
    * `options.logits` is not set. They belong to the session until the next `feed`.
    */
   logits(): Tensor {
-    this.current ??= noGrad(() => tidy(() => this.forwardPrompt())).keep();
-    return this.current;
+    return this.decoded().logits;
   }
 
   /** `i32[b]`: the next tokens, chosen by the options. */
   sample(): Tensor {
-    if (this.chosen !== null) return this.chosen.reshape(this.batch);
-    const logits = this.logits();
-    return noGrad(() => tidy(() => this.choose(logits, this.options.key?.fold(this.step) ?? null)));
+    return this.decoded().tokens.reshape(this.plan.batch);
   }
 
-  /** Takes `i32[b]` as the tokens of this step and computes the logits of the next. */
+  /**
+   * Takes `i32[b]` as the tokens of this step and computes the logits of the next.
+   * @throws ValueError when there is no room, or no position, for more
+   */
   feed(tokens: Tensor): void {
-    const { logits, tokens: chosen } = noGrad(() => tidy(() => this.forwardTokens(tokens)));
-    this.current?.dispose();
-    this.chosen?.dispose();
-    this.current = logits.keep();
-    this.chosen = chosen?.keep() ?? null;
+    const { rows } = this.plan;
+    const old = this.decoded();
+    this.checkPosition();
+    const within = this.options.within?.next(this.step);
+    this.latest = this.kept(() =>
+      this.decoding.next(
+        tokens,
+        this.inputs(
+          this.step + 1,
+          within === undefined ? null : full([rows, 1], within, { dtype: 'i32' }),
+        ),
+        this.options.maxNewTokens - this.step,
+      ),
+    );
     this.step++;
+    old.logits.dispose();
+    old.tokens.dispose();
   }
 
   /** Frees the cache and everything that the session keeps. */
   dispose(): void {
-    const { prompt, cache } = this;
-    this.recorded?.dispose();
-    cache.dispose();
-    const rest = [
-      prompt.ids,
-      prompt.within,
-      prompt.mask,
-      this.seenKeys,
-      this.realTokens,
-      this.fixedRanges,
-    ];
-    for (const t of [...rest, this.seen, this.current, this.chosen]) t?.dispose();
+    if (!this.open) return;
+    this.open = false;
+    const { ids, within } = this.prompt;
+    const { seenKeys, fixedRanges, latest } = this;
+    for (const t of [ids, within, seenKeys, fixedRanges, latest?.logits, latest?.tokens]) {
+      t?.dispose();
+    }
+    this.decoding.rest();
+    this.model.decodings.give(keyOf(this.plan), this.decoding);
   }
 
   /** As `dispose`, for `using`. */
@@ -151,116 +124,84 @@ export class DecodeSession {
     this.dispose();
   }
 
-  private forwardPrompt(): Tensor {
+  private decoded(): Decoded {
     const { ids, within } = this.prompt;
-    const [rows, t] = ids.shape as [number, number];
-    const hidden = this.model.forward(ids, {
-      cache: this.cache,
-      ...(within === null ? {} : { within }),
-      ...(this.seenKeys === null ? {} : { attentionMask: this.seenKeys }),
-    }); // [rows, t, d]
-    return this.guided(hidden.narrow(1, t - 1, 1).reshape(rows, this.model.config.dim));
+    this.latest ??= this.kept(() => this.decoding.prompt(ids, this.inputs(0, within)));
+    return this.latest;
   }
 
-  private forwardTokens(tokens: Tensor): StepResult {
-    if (this.seen !== null) {
-      const seen = alsoSeen(this.seen, tokens).keep();
-      this.seen.dispose();
-      this.seen = seen;
-    }
-    const within = this.options.within?.next(this.step);
-    if (this.recorded === null && this.options.maxNewTokens - this.step > FEWEST && this.fits()) {
-      this.recorded = this.record();
-    }
-    if (this.recorded !== null && this.fits()) {
-      return this.recorded.run(tokens, within, this.options.key?.fold(this.step + 1) ?? null);
-    }
-    const rows = this.cache.batch;
-    const logits = this.forwardRows(
-      tokens,
-      within === undefined ? undefined : full([rows, 1], within, { dtype: 'i32' }),
-      this.realTokens?.add(this.step),
-    );
-    return { logits, tokens: null };
+  private kept(decode: () => Decoded): Decoded {
+    const { logits, tokens } = noGrad(() => tidy(decode));
+    return { logits: logits.keep(), tokens: tokens.keep() };
   }
 
-  /** Logits behind `tokens` i32 [b]; without positions those of the cache's length. */
-  private forwardRows(
-    tokens: Tensor,
-    within: Tensor | undefined,
-    positions: Tensor | undefined,
-  ): Tensor {
-    const rows = this.cache.batch;
-    const ids = (rows === this.batch ? tokens : concat([tokens, tokens], 0)).reshape(rows, 1);
-    const hidden = this.model.forward(ids, {
-      cache: this.cache,
-      ...(within === undefined ? {} : { within }),
-      ...(this.seenKeys === null ? {} : { attentionMask: this.seenKeys }),
-      ...(positions === undefined ? {} : { positions }),
-    }); // [rows, 1, d]
-    return this.guided(hidden.reshape(rows, this.model.config.dim));
+  private inputs(step: number, within: Tensor | null): DecodeInputs {
+    const { allowed, key } = this.options;
+    return {
+      seenKeys: this.seenKeys,
+      within,
+      ranges:
+        typeof allowed === 'function'
+          ? rangeMask(allowed(step), this.model.config.vocab)
+          : this.fixedRanges,
+      key: this.plan.choice.temperature === 0 ? null : key!.fold(step).tensor(),
+    };
   }
 
-  /** Whether there is a position for one more token; the forward pass says it where there is none. */
-  private fits(): boolean {
+  /** @throws ValueError where the learned table has no position for one more token */
+  private checkPosition(): void {
     const { positions, maxLength } = this.model.config;
-    return !positions.includes('learned') || this.cache.length < maxLength;
+    const length = this.decoding.tokens;
+    if (this.plan.padded || !positions.includes('learned') || length < maxLength) return;
+    throw new ValueError(
+      'Decoder',
+      `${length + 1} tokens, but the learned table has ${maxLength} positions (maxLength)`,
+    );
   }
+}
 
-  private record(): DecodeStep {
-    const { allowed, temperature = 1 } = this.options;
-    // what changes from step to step is chosen by the host
-    const onDevice = this.seen === null && typeof allowed !== 'function';
-    const promptLength = this.prompt.ids.shape[1]!;
-    return new DecodeStep(this.model, this.cache, {
-      forward: (tokens, within, positions) => this.forwardRows(tokens, within, positions),
-      choose: onDevice ? (logits, key) => this.choose(logits, key) : null,
-      behind: this.realTokens?.mul(-1).add(promptLength) ?? null,
-      sampled: onDevice && temperature > 0,
-      within: this.options.within !== undefined,
-    });
-  }
+function planOf(
+  prompt: Tensor,
+  ids: Tensor,
+  padded: boolean,
+  options: GenerateOptions,
+  span: IdRange | null,
+): DecodePlan {
+  const { allowed, guidance, temperature, topK, topP, minP, repetitionPenalty } = options;
+  return {
+    batch: prompt.shape[0]!,
+    rows: ids.shape[0]!,
+    prompt: ids.shape[1]!,
+    length: ids.shape[1]! + options.maxNewTokens - 1,
+    padded,
+    within: options.within !== undefined,
+    masked: allowed !== undefined && span === null,
+    guidance: guidance?.scale ?? null,
+    choice: {
+      span,
+      temperature: temperature ?? 1,
+      topK: topK ?? null,
+      topP: topP ?? null,
+      minP: minP ?? null,
+      repetitionPenalty: repetitionPenalty ?? 1,
+    },
+  };
+}
 
-  /** `[rows, d] -> [b, v]`, or [b, to - from] of the span. */
-  private guided(hidden: Tensor): Tensor {
-    const logits = this.model.logits(hidden, this.span);
-    const { guidance } = this.options;
-    if (guidance === undefined) return logits;
-    const conditional = logits.narrow(0, 0, this.batch);
-    const free = logits.narrow(0, this.batch, this.batch);
-    return free.add(conditional.sub(free).mul(guidance.scale));
-  }
+/** Plans of one key are the same. */
+function keyOf(plan: DecodePlan): string {
+  return JSON.stringify(plan);
+}
 
-  private choose(logits: Tensor, key: KeyLike | null): Tensor {
-    const tokens = this.pick(logits, key);
-    return this.span === null || this.span[0] === 0 ? tokens : tokens.add(this.span[0]);
+/** What decodes by this plan, with the recordings of an earlier generation where there are some. */
+function decodingFor(model: Decoder, plan: DecodePlan): Decoding {
+  const kept = model.decodings.take(keyOf(plan));
+  if (kept instanceof Decoding && kept.current) {
+    kept.reopen();
+    return kept;
   }
-
-  /** `i32[b]`: columns of the logits. */
-  private pick(logits: Tensor, key: KeyLike | null): Tensor {
-    const {
-      allowed,
-      temperature = 1,
-      topK,
-      topP,
-      minP,
-      repetitionPenalty: penalty = 1,
-    } = this.options;
-    let x = logits; // [b, v]
-    if (this.fixedRanges !== null) x = where(this.fixedRanges, x, -Infinity);
-    else if (typeof allowed === 'function') x = allowRanges(x, allowed(this.step));
-    if (this.seen !== null) {
-      const [from, to] = this.span ?? [0, this.model.config.vocab];
-      x = repetitionPenalty(x, this.seen.narrow(1, from, to - from), penalty);
-    }
-    if (temperature === 0) return greedy(x);
-    x = applyTemperature(x, temperature);
-    if (topK !== undefined) x = topKFilter(x, topK);
-    if (topP !== undefined) x = topPFilter(x, topP);
-    if (minP !== undefined) x = minPFilter(x, minP);
-    const u = uniform(key!, [this.batch], { dtype: this.model.config.dtype });
-    return sampleInverseCdf(x, u);
-  }
+  kept?.[Symbol.dispose]();
+  return new Decoding(model, plan);
 }
 
 interface Prompt {
