@@ -7,8 +7,8 @@ import type { Post } from './worker';
 
 /** Looks before a thread sleeps: some 20 µs. */
 const spins = 4000;
-/** Milliseconds that the main thread waits for a worker that is inside a job. */
-const longest = 10_000;
+/** Milliseconds that the main thread waits for a worker that is inside a job, unless it is told otherwise. */
+const patience = 10_000;
 
 /** A job: the same kernel on ranges of units. */
 export interface Job {
@@ -32,13 +32,14 @@ export class Crew {
   readonly #post: Omit<Post, 'scratch'>;
   readonly #scratch: (worker: number) => number;
   readonly #sleeps: boolean;
+  readonly #patience: number;
   #hands: Hand[] | null = null;
   /** A worker died: one that is inside a job will not leave it. */
   #lost = false;
   /** A worker never left a job: its arguments must not change under it. */
   #stuck = false;
 
-  /** `scratch` gives the working memory of worker 0, 1, … */
+  /** @param scratch gives the working memory of worker 0, 1, … @param wait milliseconds for a worker inside a job */
   constructor(
     size: number,
     module: WebAssembly.Module,
@@ -46,6 +47,7 @@ export class Crew {
     wasm: WasmKernels,
     names: readonly string[],
     scratch: (worker: number) => number,
+    wait: number = patience,
   ) {
     const control = new SharedArrayBuffer(controlBytes);
     this.size = size;
@@ -54,6 +56,7 @@ export class Crew {
     this.#control = controlOf(control);
     this.#post = { module, memory, control, names, spins };
     this.#scratch = scratch;
+    this.#patience = wait;
     this.#sleeps = canSleep(this.#control.words);
   }
 
@@ -107,7 +110,7 @@ export class Crew {
     for (let i = 0; i < spins; i++) {
       if (Atomics.load(words, Word.inside) === 0) return;
     }
-    const until = performance.now() + longest;
+    const until = performance.now() + this.#patience;
     for (let inside = 1; inside > 0; ) {
       inside = Atomics.load(words, Word.inside);
       if (inside > 0 && this.#sleeps) Atomics.wait(words, Word.inside, inside, 100);

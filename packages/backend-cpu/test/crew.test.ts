@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { Crew, type Job } from '../src/threads/crew';
+import type { WasmKernels } from '../src/wasm/kernels.generated';
+
+/** Bodies of a kernel, as WebAssembly code. */
+const bodies = {
+  returns: [],
+  traps: [0x00],
+  // loop br 0 end
+  hangs: [0x03, 0x40, 0x0c, 0x00, 0x0b],
+} as const;
+
+/** A module of `kernel(i32)` with this body, and of `setScratch(i32)` where it is not left out. */
+function moduleOf(body: readonly number[], hasScratch = true): WebAssembly.Module {
+  const text = (s: string): number[] => [s.length, ...new TextEncoder().encode(s)];
+  const section = (id: number, ...content: number[]): number[] => [id, content.length, ...content];
+  const code = [0x00, ...body, 0x0b];
+  const exported = [
+    ...(hasScratch ? [...text('setScratch'), 0x00, 0x00] : []),
+    ...[...text('kernel'), 0x00, 0x01],
+  ];
+  return new WebAssembly.Module(
+    new Uint8Array([
+      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      ...section(1, 1, 0x60, 1, 0x7f, 0),
+      ...section(2, 1, ...text('env'), ...text('memory'), 0x02, 0x03, 1, 1),
+      ...section(3, 2, 0, 0),
+      ...section(7, hasScratch ? 2 : 1, ...exported),
+      ...section(10, 2, 2, 0x00, 0x0b, code.length, ...code),
+    ]),
+  );
+}
+
+const units = 64;
+const job: Job = { kernel: 0, args: [0], steps: [0], countArg: 0, units, perChunk: 1 };
+
+/** Two threads; the caller's own kernel sleeps a millisecond for each chunk, so that the worker finds some. */
+function crewOf(module: WebAssembly.Module, own: (count: number) => void, wait?: number): Crew {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const kernels = { kernel: own } as unknown as WasmKernels;
+  return new Crew(2, module, memory, kernels, ['kernel'], () => 0, wait);
+}
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+const linger = (): void => void Atomics.wait(clock, 0, 0, 1);
+
+/** Runs jobs until one throws: a worker takes a while to start. */
+async function failure(crew: Crew): Promise<unknown> {
+  for (let i = 0; i < 400; i++) {
+    try {
+      crew.run(job);
+    } catch (error) {
+      return error;
+    }
+    await new Promise((done) => setTimeout(done, 5));
+  }
+  return null;
+}
+
+describe('a crew', () => {
+  it('shares a job with its worker', async () => {
+    let done = 0;
+    let least = units;
+    const crew = crewOf(moduleOf(bodies.returns), () => {
+      done++;
+      linger();
+    });
+    for (let i = 0; i < 400 && least === units; i++) {
+      done = 0;
+      crew.run(job);
+      expect(done).toBeLessThanOrEqual(units);
+      least = Math.min(least, done);
+      await new Promise((next) => setTimeout(next, 5));
+    }
+    crew.dispose();
+    expect(least).toBeLessThan(units);
+  });
+
+  it('reports a kernel that traps in its worker, and goes on', async () => {
+    const crew = crewOf(moduleOf(bodies.traps), linger);
+    expect(String(await failure(crew))).toMatch(/a kernel failed in a worker thread/);
+    expect(String(await failure(crew))).toMatch(/a kernel failed in a worker thread/);
+    crew.dispose();
+  });
+
+  it('stops waiting for a worker that does not come back, and takes no job afterwards', async () => {
+    let calls = 0;
+    const crew = crewOf(
+      moduleOf(bodies.hangs),
+      () => {
+        calls++;
+        linger();
+      },
+      200,
+    );
+    expect(String(await failure(crew))).toMatch(/a worker thread did not come back/);
+    calls = 0;
+    expect(() => crew.run(job)).toThrow(/a worker thread did not come back/);
+    expect(calls).toBe(0);
+    crew.dispose();
+  });
+
+  it('does the work alone when its worker dies at the start', async () => {
+    let done = 0;
+    const crew = crewOf(moduleOf(bodies.returns, false), (count) => {
+      done += count;
+    });
+    for (let i = 0; i < 20; i++) {
+      done = 0;
+      crew.run(job);
+      expect(done).toBe(units);
+      await new Promise((next) => setTimeout(next, 10));
+    }
+    crew.dispose();
+  });
+});
