@@ -18,7 +18,7 @@ export interface BarGroup {
 
 const width = 720;
 const left = 190;
-const right = 110;
+const right = 150;
 const barHeight = 15;
 const colours = { ours: '#1f77b4', peer: '#b0b0b0' } as const;
 
@@ -40,9 +40,10 @@ export function barPlot(title: string, footer: string, groups: readonly BarGroup
   parts.push(text(8, y, footer, 'font-size="10" fill="#666"'));
   const style = 'font-family="system-ui, sans-serif" font-size="12" fill="#222"';
   const size = `width="${width}" height="${y + 12}" viewBox="0 0 ${width} ${y + 12}"`;
+  const name = `<title>${escaped(title)}</title>`;
   const background = `<rect width="${width}" height="${y + 12}" fill="#fff"/>`;
   const head = text(8, 18, title, 'font-size="14" font-weight="600"');
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}>\n${[background, head, ...parts].join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} ${style}>\n${[name, background, head, ...parts].join('\n')}\n</svg>\n`;
 }
 
 function drawBar(bar: Bar, y: number, scale: (x: number) => number): string[] {
@@ -59,6 +60,9 @@ function drawBar(bar: Bar, y: number, scale: (x: number) => number): string[] {
 }
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  const escaped = content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escaped}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }
