@@ -49,6 +49,8 @@ const hostScratch = pageBytes;
 const threadScratch = hostScratch + 640 * 1024;
 const threadBytes = 2 * 1024 * 1024;
 const mostThreads = 16;
+/** 64 KiB of f32: a few of them fit the second cache of a core. */
+const cacheBlock = 16384;
 
 interface Choice {
   readonly level: SimdLevel | 'none';
@@ -126,6 +128,7 @@ class CpuBackend implements Backend {
   readonly dtypes: readonly DType[] = ['f32', 'f64', 'i32', 'bool'];
   readonly fusedDTypes: readonly DType[];
   readonly syncRead = true;
+  readonly blockElements?: number;
   readonly kernels: Kernels;
   readonly #info: BackendInfo;
   readonly #memory: PoolMemory;
@@ -159,6 +162,8 @@ class CpuBackend implements Backend {
       this.#memory = new HostMemory(pages);
       this.kernels = reference();
     }
+    // on more threads each op is cut among them instead
+    if (threads === 1) this.blockElements = cacheBlock;
     this.fusedDTypes = module ? ['f32'] : [];
     this.#pool = new Pool(this.#memory, start, name, maxBytes);
     this.#info = {

@@ -75,6 +75,11 @@ export interface Backend {
   readonly dtypes: readonly DType[];
   /** dtypes that the fused kernels take; the others run decomposed. */
   readonly fusedDTypes: readonly DType[];
+  /**
+   * Elements of a block that stays in a core's cache: captured chains of elementwise ops then run block by block. Absent
+   * where that gives nothing.
+   */
+  readonly blockElements?: number;
   /** True when `readSync` exists. */
   readonly syncRead: boolean;
   /** What really runs, and why it is not something better. */

@@ -1,27 +1,13 @@
 /** Replays a program kernel by kernel over planned buffers. */
 import { allocate, kernelFor } from './apply';
-import type { Backend, Buffer, Kernel, View } from './backend';
+import type { Backend, Buffer, Kernel } from './backend';
+import { chained, type MovingView, type Step } from './chain';
 import { sizeOf } from './dtype';
 import { CaptureError } from './errors';
 import { type Place, plan, type Plan } from './plan';
 import type { Instruction, Program } from './program';
 import { Storage } from './storage';
 import { Tensor, ValueRef } from './tensor';
-
-interface MovingView {
-  buffer: Buffer;
-  offset: number;
-  readonly shape: View['shape'];
-  readonly dtype: View['dtype'];
-  readonly size: number;
-}
-
-interface Step {
-  readonly kernel: Kernel<'add'>;
-  readonly ins: readonly MovingView[];
-  readonly outs: readonly MovingView[];
-  readonly attrs: object;
-}
 
 /** The memory of an input or of a slot, and the views on it that are rebound when it changes. */
 interface Anchor {
@@ -78,19 +64,23 @@ export class Executor {
       (this.plan.once.has(i) ? once : steps).push(this.step(i, kernel));
     }
     this.once = once;
-    this.steps = steps;
+    this.steps = chained(steps, backend.blockElements ?? Number.POSITIVE_INFINITY);
     this.results = program.outputs.map((v) => this.plan.places.get(v)!);
   }
 
-  private step({ ins, outs, attrs }: Instruction, kernel: Kernel<'add'>): Step {
+  private step({ op, ins, outs, attrs }: Instruction, kernel: Kernel<'add'>): Step {
     const view = (v: number): MovingView => this.viewOf(v);
-    return { kernel, ins: ins.map(view), outs: outs.map(view), attrs };
+    const elementwise = op.elementwise === true;
+    return { kernel, ins: ins.map(view), outs: outs.map(view), attrs, elementwise };
   }
 
   private viewOf(v: number): MovingView {
     const { place, offset } = this.plan.places.get(v)!;
     const { shape, dtype } = this.program.vars[v]!;
-    const view: MovingView = { buffer: nowhere, offset, shape, dtype, size: sizeOf(shape) };
+    const view: MovingView = {
+      ...{ buffer: nowhere, offset, shape, dtype },
+      ...{ size: sizeOf(shape), memory: memoryOf(place) },
+    };
     if (place.kind === 'constant') {
       const constant = this.program.constants.get(place.v)!.view();
       view.buffer = constant.buffer;
@@ -190,4 +180,9 @@ export class Executor {
     this.rest();
     for (const t of this.program.constants.values()) t.dispose();
   }
+}
+
+/** Variables with the same name here may share memory. */
+function memoryOf(place: Place): string {
+  return place.kind === 'constant' ? 'constant' : `${place.kind} ${place.index}`;
 }

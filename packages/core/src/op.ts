@@ -39,6 +39,8 @@ export interface Op<N extends OpName = OpName> {
   readonly decompose?: (ins: readonly Tensor[], attrs: OpAttrs[N]) => readonly Tensor[];
   /** The output is the first input's memory, this many elements further on; null when it is not. */
   readonly viewOffset?: (ins: readonly Aval[], attrs: OpAttrs[N]) => number | null;
+  /** Element i of the output depends on element i of each input alone, once inputs are broadcast. */
+  readonly elementwise?: true;
   /** `donates[o]` is the input whose memory output o may take over. */
   readonly donates?: readonly number[];
 }

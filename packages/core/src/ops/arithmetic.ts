@@ -37,7 +37,7 @@ function binaryOp<N extends keyof BinaryAttrs>(
     const [da, db] = rule(a, b, cts[0]!, needs);
     return [da && sumTo(da, a.shape), db && sumTo(db, b.shape)];
   };
-  return { name, infer, vjp, saveIns };
+  return { name, infer, vjp, saveIns, elementwise: true };
 }
 
 export const addOp: Op<'add'> = binaryOp('add', 'number', 'none', (_a, _b, ct) => [ct, ct]);
@@ -95,6 +95,7 @@ export const remainderOp: Op<'remainder'> = binaryOp(
 
 export const negOp: Op<'neg'> = {
   name: 'neg',
+  elementwise: true,
   infer: ([x]) => {
     if (x!.dtype === 'bool')
       throw new DTypeError('neg', `${showAval(x!)} is bool: use not()`, ['bool']);
@@ -106,6 +107,7 @@ export const negOp: Op<'neg'> = {
 
 export const floorOp: Op<'floor'> = {
   name: 'floor',
+  elementwise: true,
   infer: ([x]) => {
     wantFloat('floor', x!);
     return [{ shape: x!.shape, dtype: x!.dtype }];
@@ -116,6 +118,7 @@ export const floorOp: Op<'floor'> = {
 
 export const logOp: Op<'log'> = {
   name: 'log',
+  elementwise: true,
   infer: ([x]) => {
     wantFloat('log', x!);
     return [{ shape: x!.shape, dtype: x!.dtype }];

@@ -90,6 +90,7 @@ export const sumOp: Op<'sum'> = {
 
 export const castOp: Op<'cast'> = {
   name: 'cast',
+  elementwise: true,
   infer([x], { dtype }) {
     return [{ shape: x!.shape, dtype }];
   },

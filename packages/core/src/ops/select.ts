@@ -49,7 +49,7 @@ function compareOp<N extends keyof CompareAttrs>(name: N): Op<N> {
     sameDType(name, ins);
     return [{ shape: broadcast(name, ...ins), dtype: 'bool' }];
   };
-  return { name, infer, vjp: null };
+  return { name, infer, vjp: null, elementwise: true };
 }
 
 function logicOp<N extends keyof LogicAttrs>(name: N): Op<N> {
@@ -57,7 +57,7 @@ function logicOp<N extends keyof LogicAttrs>(name: N): Op<N> {
     for (const x of ins) wantDType(name, 'input', x, 'bool');
     return [{ shape: broadcast(name, ...ins), dtype: 'bool' }];
   };
-  return { name, infer, vjp: null };
+  return { name, infer, vjp: null, elementwise: true };
 }
 
 function testOp<N extends keyof TestAttrs>(name: N): Op<N> {
@@ -65,7 +65,7 @@ function testOp<N extends keyof TestAttrs>(name: N): Op<N> {
     wantFloat(name, x!);
     return [{ shape: x!.shape, dtype: 'bool' }];
   };
-  return { name, infer, vjp: null };
+  return { name, infer, vjp: null, elementwise: true };
 }
 
 export const eqOp: Op<'eq'> = compareOp('eq');
@@ -84,6 +84,7 @@ export const isFiniteOp: Op<'isFinite'> = testOp('isFinite');
 
 export const whereOp: Op<'where'> = {
   name: 'where',
+  elementwise: true,
   infer([cond, a, b]) {
     wantDType('where', 'the condition', cond!, 'bool');
     if (a!.dtype !== b!.dtype) {

@@ -29,7 +29,7 @@ function unaryOp<N extends Exclude<keyof UnaryAttrs, 'neg' | 'floor' | 'log'>>(
   const vjp: NonNullable<Op['vjp']> = ({ ins, outs, cts }) => [
     rule?.(saves === 'outs' ? outs[0]! : ins[0]!, cts[0]!) ?? null,
   ];
-  return { name, infer, vjp, saveIns, saveOuts };
+  return { name, infer, vjp, saveIns, saveOuts, elementwise: true };
 }
 
 // relu, abs and sign have gradient 0 at 0

@@ -29,6 +29,7 @@ function gate(x: Tensor, approximate: boolean): Tensor {
 
 export const geluOp: Op<'gelu'> = {
   name: 'gelu',
+  elementwise: true,
   infer: (ins) => inferSame('gelu', ins, 1),
   decompose: ([x], { approximate }) => [mul(x!, gate(x!, approximate))],
   vjp: ({ ins, cts, attrs }) => [apply1(geluGradOp, [ins[0]!, cts[0]!], attrs)],
@@ -36,6 +37,7 @@ export const geluOp: Op<'gelu'> = {
 
 export const geluGradOp: Op<'geluGrad'> = {
   name: 'geluGrad',
+  elementwise: true,
   infer: (ins) => inferSame('geluGrad', ins, 1),
   decompose: ([x, dy], { approximate }) => geluGradRule(x!, dy!, approximate),
   vjp: byDecomposition<'geluGrad'>(([x, dy], { approximate }) =>
@@ -59,6 +61,7 @@ function geluGradRule(x: Tensor, dy: Tensor, approximate: boolean): readonly Ten
 
 export const siluOp: Op<'silu'> = {
   name: 'silu',
+  elementwise: true,
   infer: (ins) => inferSame('silu', ins, 1),
   decompose: ([x]) => [mul(x!, sigmoid(x!))],
   vjp: ({ ins, cts }) => [apply1(siluGradOp, [ins[0]!, cts[0]!], {})],
@@ -66,6 +69,7 @@ export const siluOp: Op<'silu'> = {
 
 export const siluGradOp: Op<'siluGrad'> = {
   name: 'siluGrad',
+  elementwise: true,
   infer: (ins) => inferSame('siluGrad', ins, 1),
   decompose: ([x, dy]) => [mul(dy!, siluSlope(x!))],
   vjp: byDecomposition<'siluGrad'>(([x, dy]) => [mul(dy!, siluSlope(x!))]),
@@ -79,6 +83,7 @@ function siluSlope(x: Tensor): Tensor {
 
 export const swigluOp: Op<'swiglu'> = {
   name: 'swiglu',
+  elementwise: true,
   infer: (ins) => inferSame('swiglu', ins, 1),
   decompose: ([g, up]) => [mul(mul(g!, sigmoid(g!)), up!)],
   vjp: ({ ins, cts }) => apply(swigluGradOp, [ins[0]!, ins[1]!, cts[0]!], {}),
