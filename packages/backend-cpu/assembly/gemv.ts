@@ -225,13 +225,65 @@ function dotsFourTwo(k: i32, a: usize, stepA: usize, b: usize, stepB: usize, c: 
   }
 }
 
-/** One row of A with all rows of B, four at a time. */
+/** One row of A with eight of B: eight elements of C. */
+function dotsOneEight(k: i32, a: usize, b: usize, stepB: usize, c: usize, stepC: usize): void {
+  const whole = <usize>(k & ~3) << 2;
+  const b1 = b + stepB;
+  const b2 = b1 + stepB;
+  const b3 = b2 + stepB;
+  const b4 = b3 + stepB;
+  const b5 = b4 + stepB;
+  const b6 = b5 + stepB;
+  const b7 = b6 + stepB;
+  let s0 = splat(0);
+  let s1 = splat(0);
+  let s2 = splat(0);
+  let s3 = splat(0);
+  let s4 = splat(0);
+  let s5 = splat(0);
+  let s6 = splat(0);
+  let s7 = splat(0);
+  for (let p: usize = 0; p < whole; p += 16) {
+    const x = v128.load(a + p);
+    s0 = madd(x, v128.load(b + p), s0);
+    s1 = madd(x, v128.load(b1 + p), s1);
+    s2 = madd(x, v128.load(b2 + p), s2);
+    s3 = madd(x, v128.load(b3 + p), s3);
+    s4 = madd(x, v128.load(b4 + p), s4);
+    s5 = madd(x, v128.load(b5 + p), s5);
+    s6 = madd(x, v128.load(b6 + p), s6);
+    s7 = madd(x, v128.load(b7 + p), s7);
+  }
+  let low = sumFour(s0, s1, s2, s3);
+  let high = sumFour(s4, s5, s6, s7);
+  const rest = k & 3;
+  if (rest) {
+    low = f32x4.add(low, tails(a + whole, b + whole, b1 + whole, b2 + whole, b3 + whole, rest));
+    high = f32x4.add(high, tails(a + whole, b4 + whole, b5 + whole, b6 + whole, b7 + whole, rest));
+  }
+  for (let h = 0; h < 2; ++h) {
+    const sums = h == 0 ? low : high;
+    const to = c + (<usize>h << 2) * stepC;
+    v128.store_lane<f32>(to, sums, 0);
+    v128.store_lane<f32>(to + stepC, sums, 1);
+    v128.store_lane<f32>(to + (stepC << 1), sums, 2);
+    v128.store_lane<f32>(to + stepC * 3, sums, 3);
+  }
+}
+
+/** One row of A with all rows of B, eight at a time, then four. */
 function dotsOne(n: i32, k: i32, a: usize, b: usize, stepB: usize, c: usize, stepC: usize): void {
   const whole = <usize>(k & ~3) << 2;
   const rest = k & 3;
   let pb = b;
   let pc = c;
-  for (let j = 0; j < n; j += 4) {
+  let j = 0;
+  for (; j + 8 <= n; j += 8) {
+    dotsOneEight(k, a, pb, stepB, pc, stepC);
+    pc += stepC << 3;
+    pb += stepB << 3;
+  }
+  for (; j < n; j += 4) {
     // past the last row the same one again
     const q1 = j + 1 < n ? pb + stepB : pb;
     const q2 = j + 2 < n ? q1 + stepB : pb;
