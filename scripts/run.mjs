@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'nod
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startDisplay } from './display.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [command = '', ...args] = process.argv.slice(2);
@@ -102,7 +103,10 @@ const commands = {
   build: () => tool('tsup', args),
   docs: () => tool('typedoc', ['--options', 'docs/typedoc.json', ...args]),
   format: () => tool('@biomejs/biome', ['check', '--write', ...(args.length ? args : ['.'])]),
-  conformance: () => source('tests/conformance/main.ts', args, { cwd: callerDir }),
+  async conformance() {
+    if (args.includes('gpu:headlessgl')) await startDisplay();
+    return source('tests/conformance/main.ts', args, { cwd: callerDir });
+  },
   bench,
 };
 

@@ -72,6 +72,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = { backend, precision, ...(group === undefined ? {} : { group }) };
   for await (const report of runFolder(dir, options)) {
     for (const { id, reason } of report.failures) console.log(`FAILED ${id}: ${reason}`);
+    for (const [reason, n] of report.excepted) console.log(`excepted ${n} of ${reason}`);
     const rest = report.notApplicable > 0 ? `, ${report.notApplicable} not in ${precision}` : '';
     console.log(
       `${report.name.padEnd(18)} ${report.passed} passed, ${report.failures.length} failed${rest}`,

@@ -28,6 +28,8 @@ export interface GroupReport {
   readonly failures: readonly Failure[];
   /** Cases whose results do not exist in this precision. */
   readonly notApplicable: number;
+  /** Elements that the device may give otherwise: `CASE: reason`, with their number. */
+  readonly excepted: ReadonlyMap<string, number>;
 }
 
 type RunCase = (group: Group, c: Case, verdict: Verdict) => void | Promise<void>;
@@ -52,11 +54,12 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
   setBackend(options.backend);
   const { cases, run } = casesOf(group);
   const failures: Failure[] = [];
+  const excepted = new Map<string, number>();
   let passed = 0;
   let notApplicable = 0;
   if (cases.length === 0) failures.push({ id: group.name, reason: 'the manifest has no cases' });
   for (const c of cases) {
-    const verdict = new Verdict(options.precision);
+    const verdict = new Verdict(options.precision, options.backend.name === 'gpu');
     let crash: string | null = null;
     try {
       await run(group, c, verdict);
@@ -64,11 +67,12 @@ export async function runGroup(group: Group, options: RunOptions): Promise<Group
       crash = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     }
     const reasons = crash === null ? verdict.reasons : [...verdict.problems, crash];
+    for (const [reason, n] of verdict.excepted) excepted.set(reason, n);
     if (reasons.length > 0) failures.push({ id: c.id, reason: summary(reasons) });
     else if (verdict.notApplicable) notApplicable++;
     else passed++;
   }
-  return { name: group.name, passed, failures, notApplicable };
+  return { name: group.name, passed, failures, notApplicable, excepted };
 }
 
 function summary([first, ...rest]: readonly string[]): string {

@@ -14,8 +14,10 @@ export interface Vector {
 /** All tensors of a safetensors file by name. */
 export function readVectors(file: string): Map<string, Vector> {
   const bytes = readFileSync(file);
-  const headerLength = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as Record<
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerLength = Number(view.getBigUint64(0, true));
+  const text = new TextDecoder().decode(bytes.subarray(8, 8 + headerLength));
+  const header = JSON.parse(text) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
   >;

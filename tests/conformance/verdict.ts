@@ -23,10 +23,9 @@ export function mismatch(
   for (let i = 0; i < want.length; i++) {
     const [g, w] = [Number(got[i]), Number(want[i])];
     if (g === w || (Number.isNaN(g) && Number.isNaN(w))) continue;
-    if (excepted(i, g, w)) continue;
     const off = Math.abs(g - w);
     const allowed = Number.isFinite(w) ? atol + rtol * Math.abs(w) : 0;
-    if (off <= allowed) continue;
+    if (off <= allowed || excepted(i, g, w)) continue;
     const r = Number.isFinite(off) && allowed > 0 ? off / allowed : Infinity;
     if (worst === null || r > ratio) {
       ratio = r;
@@ -40,11 +39,21 @@ export function mismatch(
 export class Verdict {
   readonly problems: string[] = [];
   readonly precision: Precision;
+  /** The device is a GPU: its list of exceptions counts. */
+  readonly onGpu: boolean;
+  /** Why elements were excepted, with their number. */
+  readonly excepted = new Map<string, number>();
   private compared = 0;
   private skipped = 0;
 
-  constructor(precision: Precision) {
+  constructor(precision: Precision, onGpu = false) {
     this.precision = precision;
+    this.onGpu = onGpu;
+  }
+
+  /** Counts an element that may be another than the one wanted. */
+  except(reason: string): void {
+    this.excepted.set(reason, (this.excepted.get(reason) ?? 0) + 1);
   }
 
   /** Nothing of the case exists in this precision. */

@@ -6,26 +6,30 @@ import {
   type Kernels,
   type MemoryInfo,
 } from '@loretta-ts/core';
-import { type Found, chooseMode, isDeviceMode } from './choose-mode';
-import { Device, type DeviceMode, isSupported, loadGpuJs } from './device';
-import { type Executor, immediateExecutor, queuedExecutor } from './executor';
+import type { DeviceCounts } from './device';
+import { type Executor, executorOn } from './executor';
+import { type GpuMode, gpuModes, loadGpuJs } from './gpu-js';
 import { gpuKernels, kernelNames } from './kernels/table';
 import { Memory } from './memory';
-
-/** Modes by the names that gpu.js gives them. `webgl`, `webgl2` and `headlessgl` are not supported yet and throw. */
-export type GpuMode = DeviceMode | 'webgl' | 'webgl2' | 'headlessgl';
+import { type Opened, openMode } from './open-mode';
+import { maxElements } from './source';
 
 /** What `gpu` is asked for. */
 export interface GpuOptions {
   /** The executor, by gpu.js's name for it. */
   readonly mode: GpuMode;
-  /** Throw where the mode cannot run. Without it `webgpu` and `webasm` degrade to the next of webgpu, webasm, cpu; `info()` says why. */
+  /**
+   * Throw where the mode cannot run. Without it the next of webgpu, webgl2, webgl, headlessgl, webasm, cpu runs, and `info()`
+   * says why.
+   */
   readonly require?: boolean;
 }
 
 export interface GpuInfo extends BackendInfo {
   /** What kernels calculate in. Memory is f32 always. */
   readonly precision: 'f32' | 'f64 inside a kernel, stored as f32';
+  /** Largest texture side or buffer of the device, by the name that its API has; and elements of a tensor. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 /**
@@ -34,30 +38,22 @@ export interface GpuInfo extends BackendInfo {
  */
 export interface GpuBackend extends Backend {
   info(): GpuInfo;
+  /** What the device has done so far, and what it holds. */
+  counts(): DeviceCounts;
 }
 
-const notYet: readonly GpuMode[] = ['webgl', 'webgl2', 'headlessgl'];
-
 /**
- * A backend on gpu.js, which is loaded here. Modes `cpu` and `webasm` run at once on the host; `webgpu` runs in a
- * queue: `readSync` is absent, and what fails on the device (a bad index, an i32 out of range) is thrown by the
- * read of a value that depends on it.
- * @throws BackendError when gpu.js is missing, for an unknown or unsupported mode, and, with `require`, when the mode cannot run
+ * A backend on gpu.js, which is loaded here. Modes `cpu` and `webasm` run on the host, the GL modes (`webgl`, `webgl2`,
+ * `headlessgl`) at once on textures; `webgpu` runs in a queue: `readSync` is absent, and what fails on the device (a bad
+ * index, an i32 out of range) is thrown by the read of a value that depends on it. After a lost context everything throws.
+ * @throws BackendError when gpu.js is missing, for an unknown mode, and, with `require`, when the mode cannot run
  */
 export async function gpu({ mode, require = false }: GpuOptions): Promise<GpuBackend> {
-  if (notYet.includes(mode)) {
-    throw new BackendError('gpu', `mode ${mode} is not supported yet: use webgpu, webasm or cpu`);
+  if (!gpuModes.includes(mode)) {
+    throw new BackendError('gpu', `unknown mode ${JSON.stringify(mode)}: ${gpuModes.join(', ')}`);
   }
-  if (!isDeviceMode(mode)) {
-    throw new BackendError('gpu', `unknown mode ${JSON.stringify(mode)}: webgpu, webasm or cpu`);
-  }
-  const gpuJs = await loadGpuJs();
-  const found = await chooseMode(mode, require, (m) => isSupported(gpuJs, m));
-  const device = new Device(gpuJs, found.mode);
-  return backendOn(
-    device.mode === 'webgpu' ? queuedExecutor(device) : immediateExecutor(device),
-    found,
-  );
+  const opened = await openMode(await loadGpuJs(), mode, require);
+  return backendOn(executorOn(opened.device), opened);
 }
 
 /** Names of the core ops that have a kernel; fused ops run on them by decomposition. */
@@ -65,16 +61,18 @@ export function supportedOps(): readonly string[] {
   return kernelNames();
 }
 
-function backendOn(executor: Executor, { mode, device, fallbackReason }: Found): GpuBackend {
+function backendOn(executor: Executor, { device, name, fallbackReason }: Opened): GpuBackend {
+  const { mode } = device;
   const memory = new Memory(executor);
   const kernels: Kernels = gpuKernels({ executor, memory });
   const info: GpuInfo = {
     executor: `gpu.js ${mode}`,
     threads: 1,
     simd: null,
-    device,
+    device: name,
     fallbackReason,
     precision: mode === 'cpu' ? 'f64 inside a kernel, stored as f32' : 'f32',
+    limits: { ...device.context?.limits, maxElements },
   };
   const syncRead = executor.readSync !== null;
   return {
@@ -84,6 +82,7 @@ function backendOn(executor: Executor, { mode, device, fallbackReason }: Found):
     fusedDTypes: [],
     syncRead,
     info: () => info,
+    counts: () => device.counts,
     alloc: (size, dtype) => memory.alloc(size, dtype),
     free: (buffer) => memory.free(buffer),
     write: (buffer, offset, data) => memory.write(buffer, offset, data),

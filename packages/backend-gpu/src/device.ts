@@ -1,85 +1,152 @@
-/**
- * The typed face of gpu.js: its own declarations fit neither string kernels nor Float32Array inputs, so the
- * casts are here and nowhere else.
- */
+/** Compiled kernels of one gpu.js instance, by name and with a bound, and what they run on. */
 import { BackendError } from '@loretta-ts/core';
+import {
+  type Argument,
+  type DeviceContext,
+  deviceOf,
+  type GpuJs,
+  type GpuJsKernel,
+  type GpuMode,
+  kernelClassOf,
+  messageOf,
+  type Resident,
+  residence,
+  type Result,
+} from './gpu-js';
 import { functionText, type KernelSource } from './source';
-
-/** Modes of gpu.js that this backend runs. */
-export type DeviceMode = 'cpu' | 'webasm' | 'webgpu';
-
-/** A result that stays on the device (WebGPU). */
-export interface Resident {
-  toArray(): Promise<Float32Array>;
-  delete(): void;
-}
-
-/** What goes into a kernel: host or resident arrays, then numbers. */
-export type Argument = Float32Array | Resident | number;
-
-/** Host memory in modes `cpu` and `webasm`, a promise in `webgpu`. */
-export type Result = Float32Array | Promise<Resident>;
-
-interface GpuJsKernel {
-  (...args: readonly Argument[]): Result;
-  setOutput(output: readonly [number]): unknown;
-  readonly kernel: { readonly fallbackReason?: string | null };
-}
-interface GpuJsInstance {
-  createKernel(source: string, settings: object): GpuJsKernel;
-  destroy(): Promise<void>;
-}
-interface KernelClass {
-  readonly isSupported: boolean;
-}
-interface GpuJs {
-  readonly GPU: new (settings: { readonly mode: DeviceMode }) => GpuJsInstance;
-  readonly CPUKernel: KernelClass;
-  readonly WebAssemblyKernel: KernelClass;
-  readonly WebGPUKernel: KernelClass;
-}
-
-const kernelClass = {
-  cpu: 'CPUKernel',
-  webasm: 'WebAssemblyKernel',
-  webgpu: 'WebGPUKernel',
-} as const satisfies Record<DeviceMode, keyof GpuJs>;
 
 /** Loops bounded by an argument stop here; without it, silently, at 1000. */
 const loopMaxIterations = 2 ** 24;
 
-/** gpu.js with the kernels that were compiled so far. */
-export class Device {
-  readonly mode: DeviceMode;
-  readonly #gpu: GpuJsInstance;
-  readonly #class: KernelClass;
-  readonly #kernels = new Map<string, { readonly run: GpuJsKernel; size: number }>();
+/** Kernels that stay compiled. */
+const mostKernels = 512;
 
-  constructor(gpuJs: GpuJs, mode: DeviceMode) {
+/** A kernel that is ready to run, or will be at its first run. */
+interface Compiled {
+  readonly name: string;
+  readonly run: GpuJsKernel;
+  size: number;
+  /** Results that are on the device: gpu.js needs their kernel to read them. */
+  live: number;
+  /** Its last result. */
+  last: Resident | null;
+  /** The run that used it last, by number. */
+  used: number;
+}
+
+/** What a device has done so far, and what it holds. */
+export interface DeviceCounts {
+  /** Kernels run, uploads among them. */
+  readonly launches: number;
+  /** Arrays that went from the host to the device. */
+  readonly uploads: number;
+  /** Arrays that went from the device to the host; 0 in modes `cpu` and `webasm`, whose results are there. */
+  readonly reads: number;
+  /** Kernels that are compiled. */
+  readonly kernels: number;
+  /** Arrays that are on the device; 0 in modes `cpu` and `webasm`. */
+  readonly arrays: number;
+}
+
+/** gpu.js in one mode. */
+export class Device {
+  readonly mode: GpuMode;
+  readonly #gpuJs: GpuJs;
+  readonly #gpu: InstanceType<GpuJs['GPU']>;
+  readonly #most: number;
+  readonly #kernels = new Map<string, Compiled>();
+  readonly #owners = new WeakMap<Resident, Compiled>();
+  #context: DeviceContext | null = null;
+  #runs = 0;
+  #uploads = 0;
+  #reads = 0;
+  #live = 0;
+  #lost: string | null = null;
+
+  constructor(gpuJs: GpuJs, mode: GpuMode, most: number = mostKernels) {
     this.mode = mode;
+    this.#gpuJs = gpuJs;
+    this.#most = most;
     this.#gpu = new gpuJs.GPU({ mode });
-    this.#class = gpuJs[kernelClass[mode]];
+  }
+
+  /** What kernels run on, after the first has run; null in modes `cpu` and `webasm`. */
+  get context(): DeviceContext | null {
+    return this.#context;
+  }
+
+  get counts(): DeviceCounts {
+    return {
+      ...{ launches: this.#runs, uploads: this.#uploads, reads: this.#reads },
+      ...{ kernels: this.#kernels.size, arrays: this.#live },
+    };
   }
 
   /** Runs a kernel for `size` > 0 elements. In `webgpu` one call has to end before the next. @throws BackendError */
   run(source: KernelSource, args: readonly Argument[], size: number): Result {
-    const known = this.#kernels.get(source.name);
-    if (known !== undefined) {
-      if (known.size !== size) known.run.setOutput([size]);
-      known.size = size;
-      return known.run(...args);
+    this.assertAlive();
+    const compiled = this.#kernels.get(source.name) ?? this.#compile(source, size);
+    this.#runs++;
+    if (source.fromHost === true) this.#uploads++;
+    compiled.used = this.#runs;
+    // A GL kernel that is given its own last result mixes up textures of different sizes, unless it gets a new one.
+    const ownResult = args.some((a) => typeof a === 'object' && a === compiled.last);
+    if (compiled.size !== size || ownResult) {
+      compiled.run.setOutput([size]);
+      compiled.size = size;
     }
-    const run = this.#compile(source, size);
-    const result = run(...args);
-    this.#kernels.set(source.name, { run, size });
+    let result: Result;
+    try {
+      result = compiled.run(...args);
+    } catch (error) {
+      throw this.#failed(source.name, error);
+    }
     if (result instanceof Promise) {
-      return result.then((r) => {
-        this.#assertClass(source.name, run);
-        return r;
-      });
+      return result.then(
+        (r) => this.#own(compiled, r),
+        (error: unknown) => Promise.reject(this.#failed(source.name, error)),
+      );
     }
-    this.#assertClass(source.name, run);
-    return result;
+    if (result instanceof Float32Array) {
+      if (compiled.live === 0) this.#assertClass(compiled);
+      compiled.live = 1;
+      return result;
+    }
+    return this.#own(compiled, result);
+  }
+
+  /** Values of a result. @throws BackendError when the context is lost */
+  read(resident: Resident): Float32Array | Promise<Float32Array> {
+    this.assertAlive();
+    this.#reads++;
+    const values = resident.toArray();
+    if (!(values instanceof Promise)) {
+      // A context that was lost in between reads zeros.
+      this.assertAlive();
+      return values;
+    }
+    return values.catch((error: unknown) => Promise.reject(this.#failed('read', error)));
+  }
+
+  /** A result is no longer needed. */
+  release(resident: Resident): void {
+    const owner = this.#owners.get(resident);
+    if (owner === undefined) return;
+    this.#owners.delete(resident);
+    if (owner.last === resident) owner.last = null;
+    owner.live--;
+    this.#live--;
+    resident.delete();
+  }
+
+  /** @throws BackendError once the context is lost: what it held is gone */
+  assertAlive(): void {
+    if (this.#lost === null && this.#context?.isLost() === true) this.#lost = 'the WebGL context';
+    if (this.#lost === null) return;
+    throw new BackendError(
+      'gpu',
+      `${this.#lost} was lost, and all tensors on it: make a new backend and load the last checkpoint`,
+    );
   }
 
   destroy(): Promise<void> {
@@ -87,9 +154,28 @@ export class Device {
     return Promise.resolve(this.#gpu.destroy());
   }
 
-  #compile(source: KernelSource, size: number): GpuJsKernel {
+  #own(compiled: Compiled, resident: Resident): Resident {
+    if (this.#context === null) this.#meet(compiled.run);
+    if (compiled.live === 0) this.#assertClass(compiled);
+    compiled.live++;
+    this.#live++;
+    compiled.last = resident;
+    this.#owners.set(resident, compiled);
+    return resident;
+  }
+
+  #meet(run: GpuJsKernel): void {
+    this.#context = deviceOf(run);
+    void this.#context?.lost?.then((message) => {
+      this.#lost = `the WebGPU device (${message})`;
+    });
+  }
+
+  #compile(source: KernelSource, size: number): Compiled {
+    if (this.#kernels.size >= this.#most) this.#evict();
+    const array = residence(this.mode) === 'texture' && source.fromHost !== true;
     const typed = (names: readonly string[], type: string) => names.map((n) => [n, type]);
-    return this.#gpu.createKernel(functionText(source), {
+    const run = this.#gpu.createKernel(functionText(source), {
       precision: 'single',
       tactic: 'precision',
       pipeline: true,
@@ -98,54 +184,46 @@ export class Device {
       dynamicArguments: true,
       loopMaxIterations,
       argumentTypes: Object.fromEntries([
-        ...typed(source.arrays, 'Array'),
+        ...typed(source.arrays, array ? 'ArrayTexture(1)' : 'Array'),
         ...typed(source.ints, 'Integer'),
         ...typed(source.floats, 'Float'),
       ]),
       output: [size],
     });
+    const compiled = { name: source.name, run, size, live: 0, last: null, used: 0 };
+    this.#kernels.set(source.name, compiled);
+    return compiled;
+  }
+
+  /** Drops the kernel whose last run is longest ago, of those without results on the device. */
+  #evict(): void {
+    let oldest: Compiled | null = null;
+    const onHost = residence(this.mode) === 'host';
+    for (const compiled of this.#kernels.values()) {
+      if (compiled.live > 0 && !onHost) continue;
+      if (oldest === null || compiled.used < oldest.used) oldest = compiled;
+    }
+    if (oldest === null) return;
+    this.#kernels.delete(oldest.name);
+    oldest.run.destroy(false);
+  }
+
+  #failed(what: string, error: unknown): BackendError {
+    if (error instanceof BackendError) return error;
+    const message = messageOf(error);
+    if (/device was lost|context lost/i.test(message)) this.#lost ??= 'the GPU device';
+    return new BackendError('gpu', `${what}: gpu.js in mode ${this.mode} failed: ${message}`);
   }
 
   /** gpu.js changes to another kernel class on its own when one does not compile. */
-  #assertClass(name: string, run: GpuJsKernel): void {
+  #assertClass({ name, run }: Compiled): void {
     const { fallbackReason } = run.kernel;
-    const isOurs = run.kernel instanceof (this.#class as unknown as new () => object);
-    if (isOurs && (fallbackReason ?? null) === null) return;
+    const ours = kernelClassOf(this.#gpuJs, this.mode) as unknown as new () => object;
+    if (run.kernel instanceof ours && (fallbackReason ?? null) === null) return;
     throw new BackendError(
       'gpu',
       `gpu.js ran kernel ${name} outside mode ${this.mode} (${fallbackReason ?? 'no reason given'}): ` +
         'pin gpu.js to 2.24.1, or choose mode cpu',
     );
   }
-}
-
-/** True where the engine has what the mode needs; `webgpu` needs an adapter besides. */
-export function isSupported(gpuJs: GpuJs, mode: DeviceMode): boolean {
-  return mode === 'cpu' || gpuJs[kernelClass[mode]].isSupported;
-}
-
-/** The module gpu.js. `load` imports it. @throws BackendError with the line that installs it */
-export async function loadGpuJs(
-  load: () => Promise<unknown> = () => import('gpu.js'),
-): Promise<GpuJs> {
-  let module: Partial<GpuJs> & { readonly default?: Partial<GpuJs> };
-  try {
-    module = (await load()) as typeof module;
-  } catch (error) {
-    throw new BackendError(
-      'gpu',
-      `gpu.js does not load (${messageOf(error)}): npm install gpu.js@2.24.1`,
-    );
-  }
-  // A CommonJS module: what arrives beside `default` depends on the loader.
-  const found = module.GPU === undefined ? module.default : module;
-  if (found?.GPU === undefined) {
-    throw new BackendError('gpu', 'gpu.js has no class GPU: npm install gpu.js@2.24.1');
-  }
-  return found as GpuJs;
-}
-
-/** The first line of what was thrown. */
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 }

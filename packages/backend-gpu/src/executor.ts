@@ -1,5 +1,9 @@
-/** Runs kernels at once (host memory) or through a serial queue (WebGPU, where every call is a promise). */
-import type { Argument, Device, Resident, Result } from './device';
+/**
+ * Runs kernels at once, on host memory or on textures, or through a serial queue (WebGPU, where every call is a
+ * promise).
+ */
+import type { Device } from './device';
+import { type Argument, type Resident, residence } from './gpu-js';
 import type { KernelSource } from './source';
 
 /** Immutable values on the device; every kernel run makes new ones. */
@@ -52,8 +56,26 @@ function hostArray(known: Float32Array): HostArray {
   return { length: known.length, known };
 }
 
+const uploadSource: KernelSource = {
+  name: 'upload',
+  arrays: ['a'],
+  ints: [],
+  floats: [],
+  body: 'return a[this.thread.x];',
+  fromHost: true,
+};
+
+/** Longer uploads are not remembered on the host. */
+const longestKnown = 65536;
+
+/** Runs kernels where the device's mode has its results. */
+export function executorOn(device: Device): Executor {
+  const makers = { host: hostExecutor, texture: textureExecutor, queue: queuedExecutor };
+  return makers[residence(device.mode)](device);
+}
+
 /** Modes `cpu` and `webasm`: results are host arrays. */
-export function immediateExecutor(device: Device): Executor {
+function hostExecutor(device: Device): Executor {
   return {
     upload: hostArray,
     run({ source, arrays, ints, floats, size, before, after }): DeviceArray {
@@ -70,24 +92,42 @@ export function immediateExecutor(device: Device): Executor {
   };
 }
 
+interface TextureArray extends DeviceArray {
+  readonly texture: Resident;
+}
+
+/** The GL modes: calls run at once, results stay in textures. */
+function textureExecutor(device: Device): Executor {
+  const textureOf = (array: DeviceArray): Resident => (array as TextureArray).texture;
+  const values = (array: DeviceArray): Float32Array =>
+    array.known ?? (device.read(textureOf(array)) as Float32Array);
+  return {
+    upload(data, keep): TextureArray {
+      const { length } = data;
+      const known = keep && length <= longestKnown ? data : null;
+      return { length, known, texture: device.run(uploadSource, [data], length) as Resident };
+    },
+    run({ source, arrays, ints, floats, size, before = [], after }): TextureArray {
+      for (const { array, test } of before) test(values(array));
+      const args: Argument[] = [...arrays.map(textureOf), ...ints, ...floats];
+      const texture = device.run(source, args, size) as Resident;
+      after?.(device.read(texture) as Float32Array);
+      return { length: size, known: null, texture };
+    },
+    readSync: values,
+    read: async (array) => values(array),
+    release: (array) => device.release(textureOf(array)),
+    dispose: () => device.destroy(),
+  };
+}
+
 interface QueuedArray extends DeviceArray {
   /** Rejected when this, or anything it was computed from, failed. */
   readonly resident: Promise<Resident>;
 }
 
-const uploadSource: KernelSource = {
-  name: 'upload',
-  arrays: ['a'],
-  ints: [],
-  floats: [],
-  body: 'return a[this.thread.x];',
-};
-
-/** Longer uploads are not remembered on the host. */
-const longestKnown = 65536;
-
 /** Mode `webgpu`: calls wait for each other, since gpu.js builds and resizes kernels asynchronously. */
-export function queuedExecutor(device: Device): Executor {
+function queuedExecutor(device: Device): Executor {
   let last: Promise<unknown> = Promise.resolve();
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     const done = last.then(work);
@@ -97,7 +137,7 @@ export function queuedExecutor(device: Device): Executor {
   };
   const residentOf = (array: DeviceArray): Promise<Resident> => (array as QueuedArray).resident;
   const values = async (array: DeviceArray): Promise<Float32Array> =>
-    array.known ?? (await residentOf(array)).toArray();
+    array.known ?? device.read(await residentOf(array));
   const queuedArray = (
     length: number,
     known: Float32Array | null,
@@ -113,7 +153,7 @@ export function queuedExecutor(device: Device): Executor {
       queuedArray(
         data.length,
         keep && data.length <= longestKnown ? data : null,
-        async () => (await (device.run(uploadSource, [data], data.length) as Result)) as Resident,
+        async () => (await device.run(uploadSource, [data], data.length)) as Resident,
       ),
     run({ source, arrays, ints, floats, size, before = [], after }): DeviceArray {
       for (const { array, test } of before) if (array.known !== null) test(array.known);
@@ -122,19 +162,20 @@ export function queuedExecutor(device: Device): Executor {
         for (const { array, test } of before) {
           if (array.known === null) test(await values(array));
         }
-        const result = (await device.run(
-          source,
-          [...inputs, ...ints, ...floats],
-          size,
-        )) as Resident;
-        if (after !== undefined) after(await result.toArray());
+        const args: Argument[] = [...inputs, ...ints, ...floats];
+        const result = (await device.run(source, args, size)) as Resident;
+        if (after !== undefined) after(await device.read(result));
         return result;
       });
     },
     readSync: null,
-    read: (array) => enqueue(() => values(array)),
+    read: (array) =>
+      enqueue(() => {
+        device.assertAlive();
+        return values(array);
+      }),
     release(array): void {
-      void enqueue(async () => (await residentOf(array)).delete()).catch(() => undefined);
+      void enqueue(async () => device.release(await residentOf(array))).catch(() => undefined);
     },
     async dispose(): Promise<void> {
       await last;

@@ -18,6 +18,9 @@ type Bodies<Attrs> = Readonly<Record<keyof Attrs, string>>;
 /** The largest finite f32. */
 const largest = '3.4028234663852886e38';
 
+/** An early NaN: some devices give exp(NaN) = ∞. */
+const nanOfOne = `if (!(x > 0 || x <= 0)) { return x + x; }\n`;
+
 /** x, or an early NaN. Sums of NaN and anything are NaN. */
 const nanOfTwo = `if (!(x > 0 || x <= 0) || !(y > 0 || y <= 0)) { return x + y; }\n`;
 
@@ -31,7 +34,12 @@ function horner(z: string, coefficients: readonly number[]): string {
 /** log(u) for u near 1 by atanh: log u = 2 (z + z³/3 + …), z = (u - 1) / (u + 1). */
 const atanhSeries = [2, 2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11];
 
-/** `const <out> = log(1 + <x>)` for x > -1; NaN for NaN. */
+/** What log gives at 0 and below: some devices give numbers there. */
+const logOfNothing = (x: string): string => `if (${x} === 0) { return -1 / Math.abs(${x}); }
+if (${x} < 0) { const nothing = ${x} - ${x}; return nothing / nothing; }
+`;
+
+/** `const <out> = log(1 + <x>)` for x > -1. */
 function log1pInto(out: string, x: string): string {
   return `let ${out} = Math.log(1 + ${x});
 if (${x} > -0.3 && ${x} < 0.4) {
@@ -41,6 +49,22 @@ if (${x} > -0.3 && ${x} < 0.4) {
 }
 `;
 }
+
+/** x modulo π/2 by three parts of π/2 (Cody and Waite): `z` in [-π/4, π/4], and `quarter` of 0, 1, 2, 3. */
+const quarters = `let quarter = 0.0;
+let z = x;
+if (Math.abs(x) > 0.785398) {
+  const turns = Math.floor(x * 0.6366197723675814 + 0.5);
+  z = ((x - turns * 1.5703125) - turns * 4.837512969970703e-4) - turns * 7.549789954891882e-8;
+  quarter = turns - 4 * Math.floor(turns / 4);
+}
+const zz = z * z;
+const sine = z + z * zz * (-0.16666654611 + zz * (8.3321608736e-3 - zz * 1.9515295891e-4));
+const cosine = 1 - 0.5 * zz + zz * zz * (4.166664568298827e-2 + zz * (-1.388731625493765e-3 + zz * 2.443315711809948e-5));
+`;
+
+/** Beyond it the three parts do not suffice: the device reduces its own way. */
+const longestAngle = '65536.0';
 
 // W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969); lowest power first.
 const erfSmallP = [
@@ -63,43 +87,49 @@ export const unaryFormulas: Bodies<UnaryAttrs> = {
   neg: 'return -x;',
   abs: 'return Math.abs(x);',
   sign: 'if (x > 0) { return 1; }\nif (x < 0) { return -1; }\nreturn x;',
-  exp: 'return Math.exp(x);',
-  expm1: `if (x > -0.35 && x < 0.35) {
+  exp: `${nanOfOne}return Math.exp(x);`,
+  expm1: `${nanOfOne}if (x > -0.35 && x < 0.35) {
   return x * (${horner('x', [1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040])});
 }
 return Math.exp(x) - 1;`,
-  log: `if (x > 0.75 && x < 1.3333) {
+  log: `${nanOfOne}${logOfNothing('x')}if (x > 0.75 && x < 1.3333) {
   const z = (x - 1) / (x + 1);
   const s = z * z;
   return z * (${horner('s', atanhSeries)});
 }
 if (x > 0 && x < 1.2e-38) { return Math.log(x * 16777216.0) - 16.635532333438686; }
 return Math.log(x);`,
-  log1p: `${log1pInto('result', 'x')}return result;`,
+  log1p: `${nanOfOne}const whole = 1 + x;
+${logOfNothing('whole')}${log1pInto('result', 'x')}return result;`,
   sqrt: 'return Math.sqrt(x);',
   rsqrt: 'return 1 / Math.sqrt(x);',
   reciprocal: 'return 1 / x;',
   square: 'return x * x;',
-  sin: 'return Math.sin(x);',
-  cos: 'return Math.cos(x);',
-  tanh: `if (x > -0.25 && x < 0.25) {
+  sin: `if (!(Math.abs(x) < ${longestAngle})) { return Math.sin(x); }
+${quarters}const value = quarter === 1 || quarter === 3 ? cosine : sine;
+return quarter >= 2 ? -value : value;`,
+  cos: `if (!(Math.abs(x) < ${longestAngle})) { return Math.cos(x); }
+${quarters}const value = quarter === 1 || quarter === 3 ? sine : cosine;
+return quarter === 1 || quarter === 2 ? -value : value;`,
+  tanh: `${nanOfOne}if (x > -0.25 && x < 0.25) {
   const s = x * x;
   return x * (${horner('s', [1, -1 / 3, 2 / 15, -17 / 315, 62 / 2835])});
 }
 const t = Math.exp(-2 * Math.abs(x));
 const m = (1 - t) / (1 + t);
 return x < 0 ? -m : m;`,
-  sigmoid: `const e = Math.exp(-Math.abs(x));
+  sigmoid: `${nanOfOne}const e = Math.exp(-Math.abs(x));
 return x >= 0 ? 1 / (1 + e) : e / (1 + e);`,
-  softplus: `const e = Math.exp(-Math.abs(x));
+  softplus: `${nanOfOne}const e = Math.exp(-Math.abs(x));
 ${log1pInto('l', 'e')}return x > 0 ? x + l : l;`,
-  erf: `const u = Math.abs(x);
+  erf: `${nanOfOne}const u = Math.abs(x);
 const w = u * u;
 if (u <= 0.46875) { return x * (${horner('w', erfSmallP)}) / (${horner('w', erfSmallQ)}); }
 if (u >= 4) { return x < 0 ? -1 : 1; }
 const m = 1 - Math.exp(-w) * (${horner('u', erfcMidP)}) / (${horner('u', erfcMidQ)});
 return x < 0 ? -m : m;`,
-  relu: 'if (x <= 0) { return 0; }\nreturn x;',
+  // A compiler may make a maximum of a single comparison, and that drops NaN.
+  relu: `${nanOfOne}return Math.max(x, 0);`,
   floor: 'return Math.floor(x);',
   ceil: 'return Math.ceil(x);',
   round: `if (!(Math.abs(x) < 8388608)) { return x; }

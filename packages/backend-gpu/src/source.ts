@@ -11,6 +11,8 @@ export interface KernelSource {
   readonly ints: readonly string[];
   readonly floats: readonly string[];
   readonly body: string;
+  /** Its arrays are the host's: an upload. All others take what is on the device. */
+  readonly fromHost?: boolean;
 }
 
 /** Every size that indexes is below this: index arithmetic runs in f32, which is exact up to here. */

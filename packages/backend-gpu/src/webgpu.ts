@@ -22,6 +22,15 @@ export type WebGpu =
   | { readonly adapter: string; readonly reason: null }
   | { readonly adapter: null; readonly reason: string };
 
+/** Marks a `navigator.gpu` that was made here. */
+const overGl = Symbol.for('@loretta-ts/backend-gpu: Dawn over OpenGL');
+
+/** True once Dawn holds this process's OpenGL: a second user of it (headless GL) would end the process. */
+export function dawnHoldsGl(): boolean {
+  const present = (globalThis.navigator as { readonly gpu?: object } | undefined)?.gpu;
+  return present !== undefined && overGl in present;
+}
+
 /**
  * Makes `navigator.gpu`, which gpu.js looks at, where it is missing: Dawn over OpenGL, which runs without a display
  * (EGL surfaceless) and without Vulkan. Changes globals only when Dawn has an adapter.
@@ -55,11 +64,12 @@ export async function findWebGpu(
     return {
       adapter: null,
       reason:
-        'Dawn found no adapter: OpenGL with EGL is needed (Debian: libegl-dev libgl1-mesa-dri)',
+        'Dawn found no adapter: OpenGL with EGL is needed (Debian: libegl-dev libgl1-mesa-dri), ' +
+        'and a process that has not used headlessgl',
     };
   }
   Object.assign(globalThis, dawn.globals);
-  const gpu = { requestAdapter, getPreferredCanvasFormat: () => 'bgra8unorm' };
+  const gpu = { requestAdapter, getPreferredCanvasFormat: () => 'bgra8unorm', [overGl]: true };
   Object.defineProperty(globalThis, 'navigator', {
     configurable: true,
     writable: true,

@@ -86,7 +86,7 @@ const rows: readonly (readonly [string, () => unknown, Kind, RegExp])[] = [
   ['split by zero', () => split(of(5), 0), ValueError, /size 0/],
   ['embedding', () => embedding(of(4, 2), ints(0, 4)), ValueError, /4/],
   ['embedding of floats', () => embedding(of(4, 2), of(2)), DTypeError, /i32/],
-  ['oneHot', () => oneHot(ints(0, 3), 3), ValueError, /id 3/],
+  ['oneHot', () => oneHot(ints(0, 3), 3), ValueError, /index 3/],
   ['where', () => where(of(2), of(2), of(2)), DTypeError, /bool/],
   ['crossEntropy', () => crossEntropy(of(3, 4), ints(0, 4, 1)), ValueError, /4/],
   ['crossEntropy rows', () => crossEntropy(of(3, 4), ints(0, 1)), ShapeError, /targets/],

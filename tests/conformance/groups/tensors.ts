@@ -3,7 +3,7 @@
 import type { Tensor } from '@loretta-ts/core';
 import * as core from '@loretta-ts/core';
 import { Call, type Outputs } from '../call';
-import { documentedZero } from '../exceptions';
+import { deviceException, documentedZero } from '../exceptions';
 import { type Case, type Entry, type Group, parseNumber, valuesOf } from '../format';
 import { callOf } from '../op-map';
 import { pythonSlice } from '../op-map/shape';
@@ -102,7 +102,11 @@ function output(outputs: ReadonlyMap<string, Tensor>, name: string): Tensor {
 export async function tensorCase(group: Group, c: Case, verdict: Verdict): Promise<void> {
   using s = core.scope();
   const dtype = verdict.precision;
-  const excepted = documentedZero(c, (e) => valuesOf(group, e));
+  const inputs = (e: Entry) => valuesOf(group, e);
+  const device = verdict.onGpu
+    ? deviceException(c, inputs, (reason) => verdict.except(`${c.id}: ${reason}`))
+    : undefined;
+  const excepted = documentedZero(c, inputs) ?? device;
   const compare = async (label: string, t: Tensor, e: Entry, rule?: Exception): Promise<void> => {
     const kind = dtypeOf(e, dtype);
     if (t.dtype !== kind) verdict.that(false, `${label}: is ${t.dtype}, want ${kind}`);

@@ -1,7 +1,7 @@
 /** Reading and writing by index. Indices are checked against their range by the kernels, which see their values. */
 import { apply, apply1 } from '../apply';
 import { showAval } from '../dtype';
-import { ShapeError, ValueError } from '../errors';
+import { ShapeError } from '../errors';
 import type { Op } from '../op';
 import {
   normalizeAxis,
@@ -14,8 +14,7 @@ import {
 import type { Tensor } from '../tensor';
 import { full, iota } from './create';
 import { add } from './arithmetic';
-import { cast, permute, unsqueeze } from './linear';
-import { eq } from './select';
+import { permute, reshape } from './linear';
 import { pad } from './shape';
 import { tidy } from '../scope';
 
@@ -208,7 +207,7 @@ export function updateSlice(
   });
 }
 
-/** 1 at each id, 0 elsewhere: `[...ids, classes]`. @throws DTypeError, ValueError where ids can be read and are out of range */
+/** 1 at each id, 0 elsewhere: `[...ids, classes]`. @throws DTypeError, ValueError for an id outside [0, classes) */
 export function oneHot(
   ids: Tensor,
   classes: number,
@@ -217,12 +216,15 @@ export function oneHot(
   return tidy(() => {
     wantDType('oneHot', 'ids', ids, 'i32');
     wantInteger('oneHot', 'classes', classes, 1, 2 ** 31 - 1);
-    const values = ids.storage.trace === null && ids.backend.syncRead ? ids.dataSync() : [];
-    for (const id of values) {
-      if (id < 0 || id >= classes) {
-        throw new ValueError('oneHot', `id ${id} is out of range for ${classes} classes`);
-      }
-    }
-    return cast(eq(unsqueeze(ids, ids.rank), iota(classes)), options.dtype ?? 'f32');
+    const { dtype = 'f32' } = options;
+    const rows = ids.size;
+    // The op checks its indices on every backend, replays included.
+    const hot = scatterAdd(
+      full([rows, classes], 0, { dtype }),
+      reshape(ids, [rows, 1]),
+      full([rows, 1], 1, { dtype }),
+      1,
+    );
+    return reshape(hot, [...ids.shape, classes]);
   });
 }

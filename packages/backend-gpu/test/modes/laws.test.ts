@@ -1,11 +1,11 @@
-/** Every kernel in every mode gives what the reference gives. */
-import type { Backend, OpAttrs } from '@loretta-ts/core';
+/** Every kernel gives what the reference gives. */
+import type { OpAttrs } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { gpu, supportedOps } from '../src/index';
+import { gpu, supportedOps } from '../../src/index';
 import { cases } from './cases';
 import { type Case, expectSame } from './harness';
-import { availableModes } from './modes';
+import { mode } from './mode';
 
 fc.configureGlobal({ seed: 20261124 });
 
@@ -28,23 +28,17 @@ const wide: Readonly<Partial<Record<Tested, readonly [number, number]>>> = {
   linearRecurrence: [2e-5, 2e-4],
 };
 
-const backends = new Map<string, Backend>();
-for (const mode of await availableModes()) backends.set(mode, await gpu({ mode, require: true }));
+const backend = await gpu({ mode, require: true });
+afterAll(() => backend.dispose());
 
-afterAll(async () => {
-  for (const backend of backends.values()) await backend.dispose();
-});
-
-describe.each([...backends.keys()])('mode %s', (mode) => {
-  const backend = backends.get(mode)!;
-
+describe(`mode ${mode}`, () => {
   it.each(Object.keys(cases) as Tested[])('%s', async (op) => {
     const before = backend.memory();
     await fc.assert(
       fc.asyncProperty(cases[op] as fc.Arbitrary<Case<OpAttrs[Tested]>>, async (c) => {
         await expectSame(backend, op, c, wide[op] ?? tolerances[op] ?? [0, 0]);
       }),
-      { numRuns: mode === 'webgpu' ? 8 : 25 },
+      { numRuns: mode === 'cpu' || mode === 'webasm' ? 25 : 10 },
     );
     expect(backend.memory().buffers).toBe(before.buffers);
     expect(backend.memory().bytes).toBe(before.bytes);

@@ -1,0 +1,79 @@
+/** Training runs that every mode of the GPU backend repeats: what they give must be what the CPU backend gives. */
+import {
+  type Backend,
+  capture,
+  key,
+  setBackend,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from '@loretta-ts/core';
+import { TOY_CHAIN, ToyRun, toySettings } from '@loretta-ts/loretta';
+import { AdamW, crossEntropyLoss, Decoder } from '@loretta-ts/nn';
+
+const vocab = 29;
+const batch = 4;
+const length = 16;
+
+/** A small decoder of Llama's form on one text of a fixed pattern: losses of the steps, captured, in nats. */
+export async function decoderRun(backend: Backend, steps = 50): Promise<number[]> {
+  setBackend(backend);
+  const decoder = new Decoder(
+    { vocab, layers: 2, dim: 32, heads: 4, kvHeads: 2, ffDim: 64, maxLength: length },
+    key(3),
+  );
+  const optimizer = new AdamW(decoder.namedParameters(), { lr: 3e-3, weightDecay: 0.1 });
+  const size = batch * length;
+  const text = Int32Array.from({ length: size + 1 }, (_, i) => (i * i + 3 * i) % vocab);
+  const shape = [batch, length];
+  const ids = tensor(text.slice(0, size), { shape, dtype: 'i32' });
+  const targets = tensor(text.slice(1), { shape, dtype: 'i32' });
+  const step = capture(
+    (x: Tensor, y: Tensor, decayed: Tensor, plain: Tensor) => {
+      const { value, grads } = valueAndGrad(decoder.parameters(), () =>
+        crossEntropyLoss(decoder.logits(decoder.forward(x)), y),
+      );
+      optimizer.apply(grads, [decayed, plain]);
+      return value;
+    },
+    { state: optimizer.leaves() },
+  );
+  const losses: number[] = [];
+  for (let t = 0; t < steps; t++) {
+    const hypers = optimizer.hypers();
+    const loss = step.call(ids, targets, ...hypers);
+    losses.push(await loss.item());
+    for (const x of [loss, ...hypers]) x.dispose();
+  }
+  step.dispose();
+  optimizer.dispose();
+  decoder.dispose();
+  for (const x of [ids, targets]) x.dispose();
+  return losses;
+}
+
+/** Steps of LoReTTa on the toy chain, commutative and transitive in turn; the transitive ones generate. */
+export async function lorettaRun(
+  backend: Backend,
+): Promise<{ readonly losses: readonly number[]; readonly generated: number }> {
+  setBackend(backend);
+  const run = new ToyRun(
+    toySettings(TOY_CHAIN, {
+      steps: 60,
+      switchAt: 2,
+      batch: 4,
+      dim: 16,
+      layers: 1,
+      heads: 2,
+      transitive: { share: 1 },
+    }),
+  );
+  const losses: number[] = [];
+  let generated = 0;
+  await run.train(6, (report) => {
+    losses.push(report.loss);
+    for (const g of report.generated) generated += g.ids.length;
+  });
+  run.dispose();
+  return { losses, generated };
+}
