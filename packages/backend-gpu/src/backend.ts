@@ -6,6 +6,7 @@ import {
   type Kernels,
   type MemoryInfo,
 } from '@loretta-ts/core';
+import { Constants } from './constants';
 import type { DeviceCounts } from './device';
 import { type Executor, executorOn } from './executor';
 import { type GpuMode, gpuModes, loadGpuJs } from './gpu-js';
@@ -56,7 +57,7 @@ export async function gpu({ mode, require = false }: GpuOptions): Promise<GpuBac
   return backendOn(executorOn(opened.device), opened);
 }
 
-/** Names of the core ops that have a kernel; fused ops run on them by decomposition. */
+/** Names of the ops that have a kernel; other fused ops run on them by decomposition. */
 export function supportedOps(): readonly string[] {
   return kernelNames();
 }
@@ -64,7 +65,8 @@ export function supportedOps(): readonly string[] {
 function backendOn(executor: Executor, { device, name, fallbackReason }: Opened): GpuBackend {
   const { mode } = device;
   const memory = new Memory(executor);
-  const kernels: Kernels = gpuKernels({ executor, memory });
+  const constants = new Constants(executor);
+  const kernels: Kernels = gpuKernels({ executor, memory, constants });
   const info: GpuInfo = {
     executor: `gpu.js ${mode}`,
     threads: 1,
@@ -79,7 +81,7 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
     name: 'gpu',
     kernels,
     dtypes: ['f32', 'i32', 'bool'],
-    fusedDTypes: [],
+    fusedDTypes: ['f32'],
     syncRead,
     info: () => info,
     counts: () => device.counts,

@@ -19,7 +19,7 @@ type Bodies<Attrs> = Readonly<Record<keyof Attrs, string>>;
 const largest = '3.4028234663852886e38';
 
 /** An early NaN: some devices give exp(NaN) = ∞. */
-const nanOfOne = `if (!(x > 0 || x <= 0)) { return x + x; }\n`;
+export const nanOfOne = `if (!(x > 0 || x <= 0)) { return x + x; }\n`;
 
 /** x, or an early NaN. Sums of NaN and anything are NaN. */
 const nanOfTwo = `if (!(x > 0 || x <= 0) || !(y > 0 || y <= 0)) { return x + y; }\n`;
@@ -51,7 +51,7 @@ if (${x} > -0.3 && ${x} < 0.4) {
 }
 
 /** x modulo π/2 by three parts of π/2 (Cody and Waite): `z` in [-π/4, π/4], and `quarter` of 0, 1, 2, 3. */
-const quarters = `let quarter = 0.0;
+export const quarters = `let quarter = 0.0;
 let z = x;
 if (Math.abs(x) > 0.785398) {
   const turns = Math.floor(x * 0.6366197723675814 + 0.5);
@@ -82,6 +82,47 @@ const erfcMidQ = [
   537.1811018620099, 117.6939508913125, 15.744926110709835, 1,
 ];
 
+/** `const <out> = exp(<x>)`, NaN for NaN on every device. */
+export function expInto(out: string, x: string): string {
+  return `const x_${out} = ${x};
+const ${out} = x_${out} > 0 || x_${out} <= 0 ? Math.exp(x_${out}) : x_${out};
+`;
+}
+
+/** `let <out> = log(<x>)` for x > 0 that is not subnormal, and for NaN. */
+export function logInto(out: string, x: string): string {
+  return `const x_${out} = ${x};
+let ${out} = x_${out} > 0 ? Math.log(x_${out}) : x_${out} + x_${out};
+if (x_${out} > 0.75 && x_${out} < 1.3333) {
+  const z_${out} = (x_${out} - 1) / (x_${out} + 1);
+  const s_${out} = z_${out} * z_${out};
+  ${out} = z_${out} * (${horner(`s_${out}`, atanhSeries)});
+}
+`;
+}
+
+/** `const <out>`: 1 / (1 + e^-x), from the exponential that does not overflow. */
+export function sigmoidInto(out: string, x: string): string {
+  return `const e_${out} = Math.exp(-Math.abs(${x}));
+const ${out} = ${x} >= 0 ? 1 / (1 + e_${out}) : e_${out} / (1 + e_${out});
+`;
+}
+
+/** `let <out> = erf(<x>)`. */
+export function erfInto(out: string, x: string): string {
+  return `const u_${out} = Math.abs(${x});
+const w_${out} = u_${out} * u_${out};
+let ${out} = 1.0;
+if (u_${out} <= 0.46875) {
+  ${out} = u_${out} * (${horner(`w_${out}`, erfSmallP)}) / (${horner(`w_${out}`, erfSmallQ)});
+}
+if (u_${out} > 0.46875 && u_${out} < 4) {
+  ${out} = 1 - Math.exp(-w_${out}) * (${horner(`u_${out}`, erfcMidP)}) / (${horner(`u_${out}`, erfcMidQ)});
+}
+if (${x} < 0) { ${out} = -${out}; }
+`;
+}
+
 /** Bodies over floats `x`. */
 export const unaryFormulas: Bodies<UnaryAttrs> = {
   neg: 'return -x;',
@@ -92,13 +133,9 @@ export const unaryFormulas: Bodies<UnaryAttrs> = {
   return x * (${horner('x', [1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040])});
 }
 return Math.exp(x) - 1;`,
-  log: `${nanOfOne}${logOfNothing('x')}if (x > 0.75 && x < 1.3333) {
-  const z = (x - 1) / (x + 1);
-  const s = z * z;
-  return z * (${horner('s', atanhSeries)});
-}
-if (x > 0 && x < 1.2e-38) { return Math.log(x * 16777216.0) - 16.635532333438686; }
-return Math.log(x);`,
+  log: `${nanOfOne}${logOfNothing('x')}if (x < 1.2e-38) { return Math.log(x * 16777216.0) - 16.635532333438686; }
+if (x > ${largest}) { return x; }
+${logInto('result', 'x')}return result;`,
   log1p: `${nanOfOne}const whole = 1 + x;
 ${logOfNothing('whole')}${log1pInto('result', 'x')}return result;`,
   sqrt: 'return Math.sqrt(x);',
@@ -118,16 +155,10 @@ return quarter === 1 || quarter === 2 ? -value : value;`,
 const t = Math.exp(-2 * Math.abs(x));
 const m = (1 - t) / (1 + t);
 return x < 0 ? -m : m;`,
-  sigmoid: `${nanOfOne}const e = Math.exp(-Math.abs(x));
-return x >= 0 ? 1 / (1 + e) : e / (1 + e);`,
+  sigmoid: `${nanOfOne}${sigmoidInto('result', 'x')}return result;`,
   softplus: `${nanOfOne}const e = Math.exp(-Math.abs(x));
 ${log1pInto('l', 'e')}return x > 0 ? x + l : l;`,
-  erf: `${nanOfOne}const u = Math.abs(x);
-const w = u * u;
-if (u <= 0.46875) { return x * (${horner('w', erfSmallP)}) / (${horner('w', erfSmallQ)}); }
-if (u >= 4) { return x < 0 ? -1 : 1; }
-const m = 1 - Math.exp(-w) * (${horner('u', erfcMidP)}) / (${horner('u', erfcMidQ)});
-return x < 0 ? -m : m;`,
+  erf: `${nanOfOne}${erfInto('result', 'x')}return result;`,
   // A compiler may make a maximum of a single comparison, and that drops NaN.
   relu: `${nanOfOne}return Math.max(x, 0);`,
   floor: 'return Math.floor(x);',

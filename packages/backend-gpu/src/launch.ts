@@ -1,6 +1,7 @@
 /** What kernels share: launching a source over views. */
 import type { View } from '@loretta-ts/core';
 import { ValueError } from '@loretta-ts/core';
+import type { Constants } from './constants';
 import type { Check, DeviceArray, Executor } from './executor';
 import { assertExact, type Memory } from './memory';
 import type { KernelSource } from './source';
@@ -9,6 +10,8 @@ import type { KernelSource } from './source';
 export interface Context {
   readonly executor: Executor;
   readonly memory: Memory;
+  /** Tables that ops need again and again. */
+  readonly constants: Constants;
 }
 
 /** Scalar arguments and checks of one launch. */
@@ -75,4 +78,46 @@ export function checkIndices(context: Context, op: string, index: View, length: 
       );
     }
   });
+}
+
+/** An operand of `map`: a view, or what an earlier launch gave. */
+export type Operand = View | DeviceArray;
+
+/** One launch of a kernel whose arguments go by name; array `x` starts at the integer `o_x`. */
+export interface NamedLaunch {
+  /** Unique among all sources. */
+  readonly name: string;
+  readonly arrays: Readonly<Record<string, Operand>>;
+  readonly ints?: Readonly<Record<string, number>>;
+  readonly floats?: Readonly<Record<string, number>>;
+  readonly body: string;
+  /** Elements of the result, at least 1. */
+  readonly size: number;
+  readonly before?: readonly Check[];
+}
+
+/** Runs it; the caller owns the result. */
+export function launchNamed(context: Context, launched: NamedLaunch): DeviceArray {
+  const { name, body, size, ints = {}, floats = {}, before = [] } = launched;
+  const names = Object.keys(launched.arrays);
+  const operands = Object.values(launched.arrays);
+  const source: KernelSource = {
+    ...{ name, body, arrays: names, floats: Object.keys(floats) },
+    ints: [...names.map((n) => `o_${n}`), ...Object.keys(ints)],
+  };
+  const arrays = operands.map((x) => ('buffer' in x ? context.memory.load(name, x) : x));
+  const offsets = operands.map((x) => ('buffer' in x ? x.offset : 0));
+  return compute(context, source, arrays, size, {
+    ...{ ints: [...offsets, ...Object.values(ints)], floats: Object.values(floats), before },
+  });
+}
+
+/** Stores results in their views, and gives back what was only needed on the way. */
+export function finish(
+  context: Context,
+  results: readonly (readonly [out: View, array: DeviceArray])[],
+  temporary: readonly DeviceArray[] = [],
+): void {
+  for (const [out, array] of results) context.memory.store(out.buffer, out.offset, array);
+  for (const array of temporary) context.executor.release(array);
 }

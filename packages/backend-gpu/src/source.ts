@@ -70,3 +70,22 @@ export function strideNames(operand: string, rank: number): string[] {
 export function dotStrides(operand: string, rank: number): string {
   return times(rank, (d) => `c${d} * s${operand}_${d}`).join(' + ');
 }
+
+/**
+ * `const <out>`: the sum of `term(i)` for i < count, four at a time: shorter chains of roundings, fewer turns of the loop.
+ * `count` is the name of an integer argument.
+ */
+export function sumOver(out: string, count: string, term: (i: string) => string): string {
+  const [i, j] = [`i_${out}`, `j_${out}`];
+  const parts = [0, 1, 2, 3].map((n) => `${out}${n}`);
+  const fours = `fours_${out}`;
+  return `${parts.map((p) => `let ${p} = 0.0;\n`).join('')}const ${fours} = Math.floor(${count} / 4);
+for (let ${i} = 0; ${i} < ${fours}; ${i}++) {
+${parts.map((p, n) => `  ${p} += ${term(`(4 * ${i} + ${n})`)};\n`).join('')}}
+for (let ${j} = 0; ${j} < 3; ${j}++) {
+  const r_${out} = 4 * ${fours} + ${j};
+  if (r_${out} < ${count}) { ${parts[0]} += ${term(`r_${out}`)}; }
+}
+const ${out} = (${parts[0]} + ${parts[1]}) + (${parts[2]} + ${parts[3]});
+`;
+}

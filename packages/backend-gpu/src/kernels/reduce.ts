@@ -110,28 +110,47 @@ function split(group: Group): readonly Group[] {
   return [group];
 }
 
+/** Elements to reduce. */
+interface Reduced {
+  readonly array: DeviceArray;
+  readonly offset: number;
+  readonly shape: Shape;
+  readonly integers: boolean;
+}
+
+/** Reduces axes; the caller owns the result. */
+export function reduceAxes(
+  context: Context,
+  op: FoldName,
+  { array, offset, shape, integers }: Reduced,
+  axes: readonly number[],
+): DeviceArray {
+  const groups = groupsOf(shape, axes).flatMap(split);
+  // Nothing to reduce is a copy: a reduction over one element.
+  if (groups.length === 0) {
+    groups.push({ outer: shape.reduce((n, d) => n * d, 1), length: 1, inner: 1 });
+  }
+  const source = foldSource(op, integers);
+  return groups.reduce((from, { outer, length, inner }, step) => {
+    const next = compute(context, source, [from], Math.max(outer * inner, 1), {
+      ints: [step === 0 ? offset : 0, length, inner],
+      ...(integers ? { exact: op } : {}),
+    });
+    if (step > 0) context.executor.release(from);
+    return next;
+  }, array);
+}
+
 function fold(context: Context, op: FoldName): Kernel<FoldName> {
   return ([x], [out], { axes }) => {
     const { shape } = x!;
     const reduced = axes.reduce((n, a) => n * shape[a]!, 1);
     if (op === 'max' || op === 'min') refuseEmpty(op, reduced, out!, shape);
     if (out!.size === 0) return;
-    const groups = groupsOf(shape, axes).flatMap(split);
-    // Nothing to reduce is a copy: a reduction over one element.
-    if (groups.length === 0) groups.push({ outer: out!.size, length: 1, inner: 1 });
-    const source = foldSource(op, x!.dtype === 'i32');
-    let array: DeviceArray = context.memory.load(op, x!);
-    let offset = x!.offset;
-    groups.forEach(({ outer, length, inner }, step) => {
-      const next = compute(context, source, [array], Math.max(outer * inner, 1), {
-        ints: [offset, length, inner],
-        ...exactFor(op, out!),
-      });
-      if (step > 0) context.executor.release(array);
-      array = next;
-      offset = 0;
-    });
-    context.memory.store(out!.buffer, out!.offset, array);
+    const array = context.memory.load(op, x!);
+    const integers = x!.dtype === 'i32';
+    const result = reduceAxes(context, op, { array, offset: x!.offset, shape, integers }, axes);
+    context.memory.store(out!.buffer, out!.offset, result);
   };
 }
 

@@ -201,12 +201,11 @@ function fft(context: Context): Kernel<'fft'> {
     const n = re!.shape[re!.shape.length - 1]!;
     if (re!.size === 0) return;
     const angle = ((inverse ? 2 : -2) * Math.PI) / n;
-    const table = (f: (x: number) => number) =>
-      context.executor.upload(
-        Float32Array.from({ length: n }, (_, i) => f(angle * i)),
-        false,
+    const table = (f: 'cos' | 'sin') =>
+      context.constants.get(`fft ${f} ${angle}`, () =>
+        Float32Array.from({ length: n }, (_, i) => Math[f](angle * i)),
       );
-    const twiddles = [table(Math.cos), table(Math.sin)];
+    const twiddles = [table('cos'), table('sin')];
     const arrays = [...[re!, im!].map((v) => context.memory.load('fft', v)), ...twiddles];
     const options = { ints: [re!.offset, im!.offset, n], floats: [inverse ? 1 / n : 1] };
     for (const [part, out] of [
@@ -216,7 +215,6 @@ function fft(context: Context): Kernel<'fft'> {
       const sums = compute(context, fourierSource(part), arrays, out.size, options);
       context.memory.store(out.buffer, out.offset, sums);
     }
-    for (const t of twiddles) context.executor.release(t);
   };
 }
 
