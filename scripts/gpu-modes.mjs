@@ -38,7 +38,8 @@ function probe(mode) {
     });
     child.on('close', (code) => {
       if (code === 0) done(null);
-      const line = complaint.split('\n').find((text) => /Error/.test(text)) ?? `exit code ${code}`;
+      const line =
+        complaint.split('\n').find((text) => /^\S*Error: /.test(text)) ?? `exit code ${code}`;
       done(line.replace(/^\S*Error: /, '').trim());
     });
   });

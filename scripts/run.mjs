@@ -108,6 +108,7 @@ const commands = {
     return source('tests/conformance/main.ts', args, { cwd: callerDir });
   },
   bench,
+  'setup:gpu': () => node(['scripts/setup-gpu.mjs', ...args]),
 };
 
 if (!Object.hasOwn(commands, command)) {

@@ -6,19 +6,21 @@ import type { GpuMode } from '@loretta-ts/backend-gpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decoderRun, lorettaRun } from '../gpu/runs';
 import { expectClose } from '../gpu/tolerance';
-import { buildPage, removePage, Site } from './chromium';
+import { buildPage, removePage, Site } from '../../scripts/chromium.mjs';
+import type { Jobs } from './page/main';
 
-const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
+const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const shared = local('../../../shared/conformance');
 const modes = (process.env['LORETTA_CHROMIUM_MODES'] ?? '')
   .split(',')
   .map((mode) => mode.replace('chromium:', '') as GpuMode);
 const reference = cpu();
 let dir: string;
-let site: Site;
+let site: Site<Jobs>;
 
 beforeAll(async () => {
-  dir = await buildPage(fileURLToPath(new URL('./page', import.meta.url)));
-  site = await Site.open(dir);
+  dir = await buildPage(local('./page'), local('./page/files.ts'));
+  site = await Site.open<Jobs>(dir);
 });
 afterAll(async () => {
   await site.close();
@@ -64,7 +66,7 @@ describe('chromium, cpu', () => {
     expect(alone.info.threads).toBe(1);
     expect(alone.info.fallbackReason).toContain('SharedArrayBuffer');
     expect(alone.losses).toEqual(want);
-    const isolated = await Site.open(dir, true);
+    const isolated = await Site.open<Jobs>(dir, true);
     const two = await isolated.run('cpu', 2, 5).finally(() => isolated.close());
     expect(two.isolated).toBe(true);
     expect(two.info.threads).toBe(2);

@@ -13,6 +13,7 @@ import { type GpuMode, gpuModes, loadGpuJs } from './gpu-js';
 import { gpuKernels, kernelNames } from './kernels/table';
 import { Memory } from './memory';
 import { type Opened, openMode } from './open-mode';
+import { Replayer } from './replay';
 import { maxElements } from './source';
 
 /** What `gpu` is asked for. */
@@ -66,7 +67,9 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
   const { mode } = device;
   const memory = new Memory(executor);
   const constants = new Constants(executor);
-  const kernels: Kernels = gpuKernels({ executor, memory, constants });
+  const context = { executor, memory, constants };
+  const kernels: Kernels = gpuKernels(context);
+  const replayer = new Replayer(context, gpuKernels);
   const info: GpuInfo = {
     executor: `gpu.js ${mode}`,
     threads: 1,
@@ -82,6 +85,8 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
     kernels,
     dtypes: ['f32', 'i32', 'bool'],
     fusedDTypes: ['f32'],
+    wholeArrays: true,
+    prepare: (...args) => replayer.prepare(...args),
     syncRead,
     info: () => info,
     counts: () => device.counts,

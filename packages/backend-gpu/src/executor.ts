@@ -11,12 +11,19 @@ export interface DeviceArray {
   readonly length: number;
   /** The values, where the host has them without waiting. */
   readonly known: Float32Array | null;
+  /** Bounds that all elements are known to lie in without reading them; integers only. */
+  readonly range: Range | null;
 }
+
+/** Smallest and largest. */
+export type Range = readonly [min: number, max: number];
 
 /** Something to assert about values; throws. */
 export interface Check {
   readonly array: DeviceArray;
   test(values: Float32Array): void;
+  /** Not read at all where the array is known to lie in it. */
+  readonly within?: Range | undefined;
 }
 
 export interface Launch {
@@ -30,17 +37,23 @@ export interface Launch {
   readonly before?: readonly Check[];
   /** Asserts the result. */
   readonly after?: ((values: Float32Array) => void) | undefined;
+  /** Bounds of the result, or those of the first array. */
+  readonly range?: Range | 'first' | undefined;
 }
 
-export interface Executor {
+/** What kernels ask of an executor. */
+export interface KernelExecutor {
+  run(launch: Launch): DeviceArray;
+  /** No launch uses the array afterwards. */
+  release(array: DeviceArray): void;
+}
+
+export interface Executor extends KernelExecutor {
   /** `data` is taken over. `keep`: the host may remember it as `known`. */
   upload(data: Float32Array, keep: boolean): DeviceArray;
-  run(launch: Launch): DeviceArray;
   /** Null where values arrive only by promise. */
   readonly readSync: ((array: DeviceArray) => Float32Array) | null;
   read(array: DeviceArray): Promise<Float32Array>;
-  /** No launch uses the array afterwards. */
-  release(array: DeviceArray): void;
   dispose(): Promise<void>;
 }
 
@@ -53,7 +66,19 @@ function valuesOf(array: DeviceArray): Float32Array {
 }
 
 function hostArray(known: Float32Array): HostArray {
-  return { length: known.length, known };
+  return { length: known.length, known, range: null };
+}
+
+function rangeOf({ range, arrays }: Launch): Range | null {
+  return range === 'first' ? arrays[0]!.range : (range ?? null);
+}
+
+/** Checks that need a look at values. */
+function doubtful(before: readonly Check[] | undefined): readonly Check[] {
+  return (before ?? []).filter(({ within, array: { range } }) => {
+    const proven = within !== undefined && range !== null;
+    return !(proven && range[0] >= within[0] && range[1] <= within[1]);
+  });
 }
 
 const uploadSource: KernelSource = {
@@ -105,14 +130,20 @@ function textureExecutor(device: Device): Executor {
     upload(data, keep): TextureArray {
       const { length } = data;
       const known = keep && length <= longestKnown ? data : null;
-      return { length, known, texture: device.run(uploadSource, [data], length) as Resident };
+      return {
+        length,
+        known,
+        range: null,
+        texture: device.run(uploadSource, [data], length) as Resident,
+      };
     },
-    run({ source, arrays, ints, floats, size, before = [], after }): TextureArray {
-      for (const { array, test } of before) test(values(array));
+    run(launch): TextureArray {
+      const { source, arrays, ints, floats, size, before, after } = launch;
+      for (const { array, test } of doubtful(before)) test(values(array));
       const args: Argument[] = [...arrays.map(textureOf), ...ints, ...floats];
       const texture = device.run(source, args, size) as Resident;
       after?.(device.read(texture) as Float32Array);
-      return { length: size, known: null, texture };
+      return { length: size, known: null, range: rangeOf(launch), texture };
     },
     readSync: values,
     read: async (array) => values(array),
@@ -141,11 +172,12 @@ function queuedExecutor(device: Device): Executor {
   const queuedArray = (
     length: number,
     known: Float32Array | null,
+    range: Range | null,
     work: () => Promise<Resident>,
   ): QueuedArray => {
     const resident = enqueue(work);
     resident.catch(() => undefined);
-    return { length, known, resident };
+    return { length, known, range, resident };
   };
 
   return {
@@ -153,11 +185,14 @@ function queuedExecutor(device: Device): Executor {
       queuedArray(
         data.length,
         keep && data.length <= longestKnown ? data : null,
+        null,
         async () => (await device.run(uploadSource, [data], data.length)) as Resident,
       ),
-    run({ source, arrays, ints, floats, size, before = [], after }): DeviceArray {
+    run(launch): DeviceArray {
+      const { source, arrays, ints, floats, size, after } = launch;
+      const before = doubtful(launch.before);
       for (const { array, test } of before) if (array.known !== null) test(array.known);
-      return queuedArray(size, null, async () => {
+      return queuedArray(size, null, rangeOf(launch), async () => {
         const inputs = await Promise.all(arrays.map(residentOf));
         for (const { array, test } of before) {
           if (array.known === null) test(await values(array));

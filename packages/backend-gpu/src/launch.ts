@@ -2,14 +2,14 @@
 import type { View } from '@loretta-ts/core';
 import { ValueError } from '@loretta-ts/core';
 import type { Constants } from './constants';
-import type { Check, DeviceArray, Executor } from './executor';
-import { assertExact, type Memory } from './memory';
+import type { Check, DeviceArray, KernelExecutor, Range } from './executor';
+import { assertExact, type KernelMemory } from './memory';
 import type { KernelSource } from './source';
 
 /** Where kernels run and where their operands are. */
 export interface Context {
-  readonly executor: Executor;
-  readonly memory: Memory;
+  readonly executor: KernelExecutor;
+  readonly memory: KernelMemory;
   /** Tables that ops need again and again. */
   readonly constants: Constants;
 }
@@ -21,6 +21,8 @@ export interface LaunchOptions {
   readonly before?: readonly Check[];
   /** Name of an op whose i32 result may leave the integers that f32 holds; the result is then asserted. */
   readonly exact?: string | undefined;
+  /** Bounds that all elements of the result are known to lie in, or those of an input that they are taken from. */
+  readonly range?: Range | 'first' | undefined;
 }
 
 /** Runs a source over arrays; the caller owns the result. */
@@ -29,11 +31,11 @@ export function compute(
   source: KernelSource,
   arrays: readonly DeviceArray[],
   size: number,
-  { ints = [], floats = [], before = [], exact }: LaunchOptions,
+  { ints = [], floats = [], before = [], exact, range }: LaunchOptions,
 ): DeviceArray {
   const after =
     exact === undefined ? undefined : (values: Float32Array) => assertExact(exact, values);
-  return context.executor.run({ source, arrays, ints, floats, size, before, after });
+  return context.executor.run({ source, arrays, ints, floats, size, before, after, range });
 }
 
 /** Runs a source over views into `out`; nothing where `out` is empty. */
@@ -46,7 +48,7 @@ export function launch(
 ): void {
   if (out.size === 0) return;
   const arrays = ins.map((v) => context.memory.load(source.name, v));
-  context.memory.store(out.buffer, out.offset, compute(context, source, arrays, out.size, options));
+  context.memory.store(out, compute(context, source, arrays, out.size, options));
 }
 
 /** The op's name where its i32 result has to be asserted. */
@@ -60,8 +62,10 @@ export function checkView(
   op: string,
   view: View,
   test: (values: Float32Array) => void,
+  within?: Range,
 ): Check {
   return {
+    within,
     array: context.memory.load(op, view),
     test: (values) => test(values.subarray(view.offset, view.offset + view.size)),
   };
@@ -69,15 +73,15 @@ export function checkView(
 
 /** Asserts that indices lie in [0, length). */
 export function checkIndices(context: Context, op: string, index: View, length: number): Check {
-  return checkView(context, op, index, (values) => {
+  const test = (values: Float32Array): void => {
     const i = values.findIndex((v) => !(v >= 0 && v < length));
-    if (i >= 0) {
-      throw new ValueError(
-        op,
-        `index ${values[i]} (element ${i}) is outside [0, ${length}): pass indices of that range`,
-      );
-    }
-  });
+    if (i < 0) return;
+    throw new ValueError(
+      op,
+      `index ${values[i]} (element ${i}) is outside [0, ${length}): pass indices of that range`,
+    );
+  };
+  return checkView(context, op, index, test, [0, length - 1]);
 }
 
 /** An operand of `map`: a view, or what an earlier launch gave. */
@@ -118,6 +122,6 @@ export function finish(
   results: readonly (readonly [out: View, array: DeviceArray])[],
   temporary: readonly DeviceArray[] = [],
 ): void {
-  for (const [out, array] of results) context.memory.store(out.buffer, out.offset, array);
+  for (const [out, array] of results) context.memory.store(out, array);
   for (const array of temporary) context.executor.release(array);
 }

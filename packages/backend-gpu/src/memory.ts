@@ -46,8 +46,22 @@ if (this.thread.x < oldLength) { return old[this.thread.x]; }
 return 0;`,
 };
 
+/** What kernels do with buffers. */
+export interface KernelMemory {
+  /** What a kernel reads: the array that holds the buffer's elements. @throws BackendError for integers beyond f32 */
+  load(op: string, view: View): DeviceArray;
+  /** Takes over `values` as the elements of a view; what lies beside them stays. */
+  store(view: View, values: DeviceArray): void;
+  /** The integers of a view where the host knows them without waiting: uploaded ones, and words. */
+  integers(view: View): Int32Array | null;
+  /** True where some element of the view is an integer beyond f32. */
+  hasWords(view: View): boolean;
+  /** Writes integers from the host: to the device where f32 holds all of them. */
+  storeIntegers(buffer: Buffer, offset: number, values: Int32Array): void;
+}
+
 /** All buffers of one backend. */
-export class Memory {
+export class Memory implements KernelMemory {
   readonly #executor: Executor;
   readonly #live = new Set<GpuBuffer>();
   #bytes = 0;
@@ -88,7 +102,7 @@ export class Memory {
     const own = this.#range('write', buffer, offset, data.length);
     if (data.length === 0) return;
     if (own.dtype === 'i32') this.storeIntegers(buffer, offset, Int32Array.from(data));
-    else this.store(buffer, offset, this.#executor.upload(Float32Array.from(data), false));
+    else this.#put(own, offset, this.#executor.upload(Float32Array.from(data), false));
   }
 
   async read(buffer: Buffer, dtype: DType, offset: number, size: number): Promise<TypedArray> {
@@ -138,16 +152,19 @@ export class Memory {
   storeIntegers(buffer: Buffer, offset: number, values: Int32Array): void {
     const own = this.#own('kernel', buffer);
     if (values.every(isExact)) {
-      this.store(buffer, offset, this.#executor.upload(Float32Array.from(values), true));
+      this.#put(own, offset, this.#executor.upload(Float32Array.from(values), true));
       return;
     }
     this.#dropWords(own, offset, values.length);
     own.words = { offset, values };
   }
 
-  /** Takes over `values` as elements from `offset` on; what lies beside them stays. */
-  store(buffer: Buffer, offset: number, values: DeviceArray): void {
-    const own = this.#own('kernel', buffer);
+  /** Takes over `values` as the elements of a view; what lies beside them stays. */
+  store({ buffer, offset }: View, values: DeviceArray): void {
+    this.#put(this.#own('kernel', buffer), offset, values);
+  }
+
+  #put(own: GpuBuffer, offset: number, values: DeviceArray): void {
     this.#dropWords(own, offset, values.length);
     const old = own.contents;
     const oldLength = old?.length ?? 0;

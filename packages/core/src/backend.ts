@@ -80,6 +80,17 @@ export interface Backend {
    * where that gives nothing.
    */
   readonly blockElements?: number;
+  /**
+   * Kernels give new arrays, as shaders do: writing part of a buffer copies the rest, and a launch costs more than moving
+   * some thousand elements. Captured programs then share buffers of equal size only, and `AdamW` of `@loretta-ts/nn` takes
+   * all parameters as one array.
+   */
+  readonly wholeArrays?: boolean;
+  /**
+   * A kernel for one instruction of a captured program: what can be decided by shapes and attributes is decided once. The
+   * views stay; their buffers and offsets may change between runs. Absent where kernels decide nothing that costs.
+   */
+  prepare?(name: OpName, ins: readonly View[], outs: readonly View[], attrs: object): () => void;
   /** True when `readSync` exists. */
   readonly syncRead: boolean;
   /** What really runs, and why it is not something better. */

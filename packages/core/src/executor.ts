@@ -33,6 +33,7 @@ export class Executor {
   readonly plan: Plan;
   private readonly program: Program;
   private readonly backend: Backend;
+  /** By input: whether the program writes into its memory. */
   private readonly donated: readonly boolean[];
   /** What does not depend on inputs: run when the slots are allocated. */
   private readonly once: readonly Step[];
@@ -48,30 +49,37 @@ export class Executor {
   constructor(program: Program, backend: Backend, donated: ReadonlySet<number>) {
     this.program = program;
     this.backend = backend;
-    this.donated = program.inputs.map((_, i) => donated.has(i));
-    this.plan = plan(program, donated);
+    this.plan = plan(program, donated, backend.wholeArrays);
     const anchors = (of: readonly unknown[]): Anchor[] =>
       of.map(() => ({ buffer: nowhere, offset: 0, views: [] }));
     this.inputs = anchors(program.inputs);
     this.slots = anchors(this.plan.slots);
     this.outputs = anchors(this.plan.outputs);
+    const written = new Set<number>();
     const once: Step[] = [];
     const steps: Step[] = [];
     for (const i of program.instructions) {
       const avals = i.ins.map((v) => program.vars[v]!);
       if ((i.op.viewOffset?.(avals, i.attrs) ?? null) !== null) continue;
+      for (const v of i.outs) {
+        const { place } = this.plan.places.get(v)!;
+        if (place.kind === 'input') written.add(place.index);
+      }
       const kernel = kernelFor(backend, i.op, avals) as Kernel<'add'>;
       (this.plan.once.has(i) ? once : steps).push(this.step(i, kernel));
     }
+    this.donated = program.inputs.map((_, i) => written.has(i));
     this.once = once;
     this.steps = chained(steps, backend.blockElements ?? Number.POSITIVE_INFINITY);
     this.results = program.outputs.map((v) => this.plan.places.get(v)!);
   }
 
   private step({ op, ins, outs, attrs }: Instruction, kernel: Kernel<'add'>): Step {
-    const view = (v: number): MovingView => this.viewOf(v);
+    const from = ins.map((v) => this.viewOf(v));
+    const to = outs.map((v) => this.viewOf(v));
+    const prepared = this.backend.prepare?.(op.name, from, to, attrs);
     const elementwise = op.elementwise === true;
-    return { kernel, ins: ins.map(view), outs: outs.map(view), attrs, elementwise };
+    return { kernel: prepared ?? kernel, ins: from, outs: to, attrs, elementwise };
   }
 
   private viewOf(v: number): MovingView {

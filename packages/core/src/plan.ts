@@ -81,9 +81,13 @@ function onceOnly(
 
 /**
  * Linear scan over last uses. `donated` inputs (state) may be overwritten by the op that takes them over; other inputs
- * and constants never are.
+ * and constants never are. With `wholeArrays` only values of one size share a buffer.
  */
-export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan {
+export function plan(
+  program: Program,
+  donatedInputs: ReadonlySet<number>,
+  wholeArrays = false,
+): Plan {
   const { vars, instructions, inputs, outputs } = program;
   const rootOf = new Map<number, { root: number; offset: number }>();
   const root = (v: number): { root: number; offset: number } => {
@@ -172,7 +176,7 @@ export function plan(program: Program, donatedInputs: ReadonlySet<number>): Plan
     let best = -1;
     for (const i of free) {
       const s = slots[i]!;
-      if (s.dtype !== dtype) continue;
+      if (s.dtype !== dtype || (wholeArrays && s.size !== size)) continue;
       const b = slots[best];
       const better =
         b === undefined ||

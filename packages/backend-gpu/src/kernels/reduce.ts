@@ -150,7 +150,7 @@ function fold(context: Context, op: FoldName): Kernel<FoldName> {
     const array = context.memory.load(op, x!);
     const integers = x!.dtype === 'i32';
     const result = reduceAxes(context, op, { array, offset: x!.offset, shape, integers }, axes);
-    context.memory.store(out!.buffer, out!.offset, result);
+    context.memory.store(out!, result);
   };
 }
 
@@ -182,7 +182,10 @@ function argExtremum(context: Context, op: 'argmax' | 'argmin'): Kernel<'argmax'
   return ([x], [out], { axis }) => {
     const { length, inner } = aroundAxis(x!.shape, axis);
     refuseEmpty(op, length, out!, x!.shape);
-    launch(context, source, [x!], out!, { ints: [x!.offset, length, inner] });
+    launch(context, source, [x!], out!, {
+      ints: [x!.offset, length, inner],
+      range: [0, length - 1],
+    });
   };
 }
 
@@ -265,9 +268,12 @@ function argsort(context: Context): Kernel<'argsort'> {
     const ranks = compute(context, rankSource, [context.memory.load('argsort', x!)], out!.size, {
       ints: [x!.offset, length, inner, Number(descending)],
     });
-    const order = compute(context, inverseSource, [ranks], out!.size, { ints: [length, inner] });
+    const order = compute(context, inverseSource, [ranks], out!.size, {
+      ints: [length, inner],
+      range: [0, length - 1],
+    });
     context.executor.release(ranks);
-    context.memory.store(out!.buffer, out!.offset, order);
+    context.memory.store(out!, order);
   };
 }
 

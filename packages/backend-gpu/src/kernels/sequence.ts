@@ -213,7 +213,7 @@ function fft(context: Context): Kernel<'fft'> {
       ['im', outIm!],
     ] as const) {
       const sums = compute(context, fourierSource(part), arrays, out.size, options);
-      context.memory.store(out.buffer, out.offset, sums);
+      context.memory.store(out, sums);
     }
   };
 }

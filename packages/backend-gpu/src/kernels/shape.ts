@@ -20,7 +20,7 @@ function permute(context: Context): Kernel<'permute'> {
   return ([x], [out], { axes }) => {
     const own = stridesOf(x!.shape);
     const strides = axes.map((a) => own[a]!);
-    launchMap(context, copy, [{ view: x!, start: 0, strides }], out!);
+    launchMap(context, copy, [{ view: x!, start: 0, strides }], out!, { range: 'first' });
   };
 }
 
@@ -28,12 +28,14 @@ function slice(context: Context): Kernel<'slice'> {
   return ([x], [out], { starts, steps }) => {
     const own = stridesOf(x!.shape);
     const strides = own.map((s, i) => s * steps[i]!);
-    launchMap(context, copy, [{ view: x!, start: dot(starts, own), strides }], out!);
+    launchMap(context, copy, [{ view: x!, start: dot(starts, own), strides }], out!, {
+      range: 'first',
+    });
   };
 }
 
 function broadcastTo(context: Context): Kernel<'broadcastTo'> {
-  return ([x], [out]) => launchMap(context, copy, [broadcast(x!, out!)], out!);
+  return ([x], [out]) => launchMap(context, copy, [broadcast(x!, out!)], out!, { range: 'first' });
 }
 
 function flip(context: Context): Kernel<'flip'> {
@@ -42,7 +44,7 @@ function flip(context: Context): Kernel<'flip'> {
     const own = stridesOf(shape);
     const start = axes.reduce((sum, a) => sum + (shape[a]! - 1) * own[a]!, 0);
     const strides = own.map((s, i) => (axes.includes(i) ? -s : s));
-    launchMap(context, copy, [{ view: x!, start, strides }], out!);
+    launchMap(context, copy, [{ view: x!, start, strides }], out!, { range: 'first' });
   };
 }
 
@@ -82,15 +84,8 @@ function pad(context: Context): Kernel<'pad'> {
   };
 }
 
-/** Rows of `na` elements of a, then `nb` of b. */
-const concatTwo: KernelSource = {
-  name: 'concat',
-  arrays: ['a', 'b'],
-  ints: ['oa', 'ob', 'na', 'nb', 'row'],
-  floats: [],
-  body: `${divide('o', 'r', 'this.thread.x', 'row')}if (r < na) { return a[oa + o * na + r]; }
-return b[ob + o * nb + r - na];`,
-};
+/** Arrays of one kernel: seven is what WebGPU guarantees. */
+const mostPieces = 7;
 
 interface Piece {
   readonly array: DeviceArray;
@@ -101,47 +96,94 @@ interface Piece {
   readonly temporary: boolean;
 }
 
-/** Joins neighbours until one piece is left. */
+/** Rows that take the elements of each piece in turn. */
+function joinSource(count: number): KernelSource {
+  const pieces = times(count, (i) => i);
+  const picks = pieces
+    .slice(0, -1)
+    .map((i) => `if (r < n${i}) { return a${i}[o${i} + o * n${i} + r]; }\nr = r - n${i};\n`);
+  const last = count - 1;
+  return {
+    name: `concat/${count}`,
+    arrays: pieces.map((i) => `a${i}`),
+    ints: [...pieces.map((i) => `o${i}`), ...pieces.map((i) => `n${i}`), 'row'],
+    floats: [],
+    body: `${divide('o', 'r', 'this.thread.x', 'row')}${picks.join('')}return a${last}[o${last} + o * n${last} + r];`,
+  };
+}
+
+/** Joins up to seven neighbours at a time until one piece is left. */
 function joinAll(context: Context, pieces: readonly Piece[], outer: number): Piece {
   if (pieces.length === 1) return pieces[0]!;
   const joined: Piece[] = [];
-  for (let i = 0; i < pieces.length; i += 2) {
-    const a = pieces[i]!;
-    const b = pieces[i + 1];
-    if (b === undefined) {
-      joined.push(a);
+  for (let i = 0; i < pieces.length; i += mostPieces) {
+    const group = pieces.slice(i, i + mostPieces);
+    if (group.length === 1) {
+      joined.push(group[0]!);
       continue;
     }
-    const run = a.run + b.run;
-    const array = compute(context, concatTwo, [a.array, b.array], outer * run, {
-      ints: [a.offset, b.offset, a.run, b.run, run],
-    });
-    for (const p of [a, b]) if (p.temporary) context.executor.release(p.array);
+    const runs = group.map((p) => p.run);
+    const run = runs.reduce((a, b) => a + b, 0);
+    const array = compute(
+      context,
+      joinSource(group.length),
+      group.map((p) => p.array),
+      outer * run,
+      { ints: [...group.map((p) => p.offset), ...runs, run] },
+    );
+    for (const p of group) if (p.temporary) context.executor.release(p.array);
     joined.push({ array, offset: 0, run, temporary: true });
   }
   return joinAll(context, joined, outer);
+}
+
+/** Neighbours that follow each other in one array are one piece of it. */
+function merged(pieces: readonly Piece[]): Piece[] {
+  const whole: Piece[] = [];
+  for (const piece of pieces) {
+    const before = whole.at(-1);
+    if (before?.array === piece.array && before.offset + before.run === piece.offset) {
+      whole[whole.length - 1] = { ...before, run: before.run + piece.run };
+    } else whole.push(piece);
+  }
+  return whole;
 }
 
 function concat(context: Context): Kernel<'concat'> {
   return (ins, [out], { axis }) => {
     if (out!.size === 0) return;
     const { outer, inner } = aroundAxis(out!.shape, axis);
-    const parts = ins.filter((x) => x.size > 0);
-    if (parts.length === 1) {
-      launchMap(context, copy, [broadcast({ ...parts[0]!, shape: out!.shape }, out!)], out!);
-      return;
-    }
-    const pieces = parts.map(
-      (x: View): Piece => ({
-        array: context.memory.load('concat', x),
-        offset: x.offset,
-        run: x.shape[axis]! * inner,
-        temporary: false,
-      }),
-    );
-    context.memory.store(out!.buffer, out!.offset, joinAll(context, pieces, outer).array);
+    const parts = ins
+      .filter((x) => x.size > 0)
+      .map(
+        (x: View): Piece => ({
+          array: context.memory.load('concat', x),
+          offset: x.offset,
+          run: x.shape[axis]! * inner,
+          temporary: false,
+        }),
+      );
+    const pieces = outer === 1 ? merged(parts) : parts;
+    const [first] = pieces;
+    const result =
+      pieces.length === 1
+        ? compute(context, copySource, [first!.array], out!.size, {
+            ints: [first!.offset],
+            range: 'first',
+          })
+        : joinAll(context, pieces, outer).array;
+    context.memory.store(out!, result);
   };
 }
+
+/** A run of elements. */
+const copySource: KernelSource = {
+  name: 'copyRun',
+  arrays: ['a'],
+  ints: ['offset'],
+  floats: [],
+  body: 'return a[offset + this.thread.x];',
+};
 
 const fillSource: KernelSource = {
   name: 'fill',
@@ -176,7 +218,9 @@ function iota(context: Context): Kernel<'iota'> {
   return (_, [out], { start, step, size }) => {
     if (out!.dtype === 'i32') assertExact('iota', [start, start + Math.max(size - 1, 0) * step]);
     if (out!.dtype === 'f64') throw new BackendError('gpu', 'iota: no f64 here: use f32');
-    launch(context, iotaSource, [], out!, { floats: [start, step] });
+    const ends = [start, start + Math.max(size - 1, 0) * step] as const;
+    const range = [Math.min(...ends), Math.max(...ends)] as const;
+    launch(context, iotaSource, [], out!, { floats: [start, step], range });
   };
 }
 

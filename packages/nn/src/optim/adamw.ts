@@ -75,6 +75,20 @@ export class AdamW extends Optimizer {
     const [beta1, beta2] = this.betas;
     const [decayed, plain] =
       gradScale === null ? hypers : hypers.map((h) => withScale(h, gradScale));
+    const flat = this.params.values().next().value?.value.backend.wholeArrays === true;
+    for (const [decays, hyper] of flat
+      ? ([
+          [true, decayed!],
+          [false, plain!],
+        ] as const)
+      : []) {
+      this.applyFlat(
+        grads,
+        hyper,
+        [...this.params].filter(([name]) => this.decays.has(name) === decays),
+      );
+    }
+    if (flat) return;
     for (const [name, param] of this.params) {
       const mean = this.slot('exp_avg', name);
       const square = this.slot('exp_avg_sq', name);
@@ -90,6 +104,39 @@ export class AdamW extends Optimizer {
       square.assign(v);
     }
   }
+
+  /**
+   * The same over one array of all these parameters, where each launch counts. Afterwards they and their moments are views
+   * of such arrays, so that the next step finds them end to end.
+   */
+  private applyFlat(
+    grads: GradSource,
+    hyper: Tensor,
+    named: readonly (readonly [string, Param])[],
+  ): void {
+    if (named.length === 0) return;
+    const [beta1, beta2] = this.betas;
+    const slots = (['exp_avg', 'exp_avg_sq'] as const).map((state) =>
+      named.map(([name]) => this.slot(state, name)),
+    );
+    const states = [named.map(([, param]) => param), ...slots];
+    const [p, m, v] = states.map((params) => joined(params.map(({ value }) => value)));
+    const g = joined(states[0]!.map((param) => grads.get(param)));
+    const next = adamw(p!, g, m!, v!, hyper, { beta1, beta2, eps: this.eps });
+    next.forEach((flat, i) => {
+      let at = 0;
+      for (const param of states[i]!) {
+        const { size } = param.value;
+        param.assign(flat.narrow(0, at, size).reshape(...param.shape));
+        at += size;
+      }
+    });
+  }
+}
+
+/** Tensors end to end, as one of rank 1. */
+function joined(tensors: readonly Tensor[]): Tensor {
+  return concat(tensors.map((t) => t.reshape(t.size)));
 }
 
 function withScale(hyper: Tensor, scale: Tensor): Tensor {

@@ -1,9 +1,11 @@
 /** Gradient clipping. */
 import {
   clamp,
+  concat,
   minimum,
   NonFiniteError,
   sqrt,
+  square,
   sum,
   type Tensor,
   tidy,
@@ -19,8 +21,13 @@ export interface GradEntries {
 /** √(sum of all squares): a scalar on the device. @throws ValueError when there are no gradients */
 export function gradNorm(grads: GradEntries): Tensor {
   return tidy(() => {
+    const all = [...grads.entries()].map(([, g]) => g);
+    if (all[0]?.backend.wholeArrays === true) {
+      // one array: each launch counts
+      return sqrt(sum(square(concat(all.map((g) => g.reshape(g.size))))));
+    }
     let total: Tensor | null = null;
-    for (const [, g] of grads.entries()) {
+    for (const g of all) {
       const squares = sum(g.mul(g));
       total = total === null ? squares : total.add(squares);
     }

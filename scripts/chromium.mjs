@@ -1,18 +1,16 @@
 /** A page in headless Chromium, built by Vite as a site would be, and what it is asked to do. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { chromium } from 'playwright-core';
 import { build, defaultClientConditions } from 'vite';
-import type { Jobs } from './page/main';
 
-const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
+const shared = fileURLToPath(new URL('../../shared/conformance', import.meta.url));
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
-const chromiumPath: string = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Software rendering: WebGL and WebGPU on SwiftShader; nothing is fetched from outside. */
 const flags = [
@@ -22,7 +20,7 @@ const flags = [
   ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 ];
 
-const types: Readonly<Record<string, string>> = {
+const types = {
   '.html': 'text/html',
   '.js': 'text/javascript',
   '.css': 'text/css',
@@ -31,11 +29,15 @@ const types: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** Builds a page for production, minified, on the sources of the packages. Returns the folder of the site. */
-export async function buildPage(root: string): Promise<string> {
+/** What a page cannot have of Node; a module may stand in for them. */
+const nodeModules = ['node:fs/promises', 'node:fs', 'node:path', 'node:crypto'];
+
+/**
+ * Builds a page for production, minified, on the sources of the packages. Returns the folder of the site.
+ * @param files a module that stands in for Node's file modules
+ */
+export async function buildPage(root, files = null) {
   const outDir = mkdtempSync(join(tmpdir(), 'loretta-page-'));
-  const files = fileURLToPath(new URL('./page/files.ts', import.meta.url));
-  const node = ['node:fs/promises', 'node:fs', 'node:path', 'node:crypto'];
   await build({
     root,
     base: './',
@@ -43,7 +45,7 @@ export async function buildPage(root: string): Promise<string> {
     configFile: false,
     resolve: {
       conditions: ['loretta-source', ...defaultClientConditions],
-      alias: node.map((find) => ({ find, replacement: files })),
+      alias: files === null ? [] : nodeModules.map((find) => ({ find, replacement: files })),
     },
     worker: { format: 'es' },
     build: {
@@ -57,7 +59,7 @@ export async function buildPage(root: string): Promise<string> {
   return outDir;
 }
 
-function allFiles(dir: string): string[] {
+function allFiles(dir) {
   return readdirSync(dir).flatMap((name) => {
     const path = join(dir, name);
     return statSync(path).isDirectory() ? allFiles(path) : [path];
@@ -65,7 +67,7 @@ function allFiles(dir: string): string[] {
 }
 
 /** The conformance folder as one JSON: paths, and contents in base64. */
-function conformanceJson(): string {
+function conformanceJson() {
   const files = existsSync(shared) ? allFiles(shared) : [];
   const entries = files.map((path) => [
     `/conformance/${relative(shared, path)}`,
@@ -75,7 +77,7 @@ function conformanceJson(): string {
 }
 
 /** Serves a folder on a free port of this machine; `isolated` allows shared memory (COOP and COEP). */
-async function serve(dir: string, isolated: boolean): Promise<Server> {
+async function serve(dir, isolated) {
   const headers = isolated
     ? {
         'Cross-Origin-Opener-Policy': 'same-origin',
@@ -95,7 +97,7 @@ async function serve(dir: string, isolated: boolean): Promise<Server> {
       response.writeHead(404, headers).end();
     }
   });
-  await new Promise<void>((done) => {
+  await new Promise((done) => {
     server.listen(0, '127.0.0.1', done);
   });
   return server;
@@ -103,52 +105,50 @@ async function serve(dir: string, isolated: boolean): Promise<Server> {
 
 /** A built page, open in Chromium. */
 export class Site {
-  readonly page: Page;
   /** What the page printed as an error or threw. */
-  readonly complaints: readonly string[];
-  private readonly browser: Browser;
-  private readonly server: Server;
+  complaints;
+  /** Playwright's page. */
+  page;
+  #browser;
+  #server;
 
-  private constructor(browser: Browser, server: Server, page: Page, complaints: string[]) {
-    this.browser = browser;
-    this.server = server;
+  constructor(browser, server, page, complaints) {
+    this.#browser = browser;
+    this.#server = server;
     this.page = page;
     this.complaints = complaints;
   }
 
   /** Opens a folder that `buildPage` made. */
-  static async open(dir: string, isolated = false): Promise<Site> {
+  static async open(dir, isolated = false) {
     const server = await serve(dir, isolated);
     const browser = await chromium.launch({ executablePath: chromiumPath, args: flags });
     const page = await browser.newPage();
-    const complaints: string[] = [];
+    const complaints = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (m) => {
       if (m.type() === 'error') complaints.push(m.text());
     });
     page.setDefaultTimeout(600_000);
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.goto(`http://127.0.0.1:${server.address().port}/`);
     return new Site(browser, server, page, complaints);
   }
 
-  /** Runs a job of `page/main.ts`. */
-  async run<N extends keyof Jobs>(
-    name: N,
-    ...args: Parameters<Jobs[N]>
-  ): Promise<Awaited<ReturnType<Jobs[N]>>> {
+  /** Calls a function of the page's global `jobs`; arguments and answer are JSON. */
+  async run(name, ...args) {
     await this.page.waitForFunction('globalThis.jobs !== undefined');
     const call = `globalThis.jobs[${JSON.stringify(name)}](...${JSON.stringify(args)})`;
-    return (await this.page.evaluate(call)) as Awaited<ReturnType<Jobs[N]>>;
+    return await this.page.evaluate(call);
   }
 
-  async close(): Promise<void> {
-    await this.browser.close();
-    this.server.closeAllConnections();
-    this.server.close();
+  async close() {
+    await this.#browser.close();
+    this.#server.closeAllConnections();
+    this.#server.close();
   }
 }
 
 /** Deletes what `buildPage` made. */
-export function removePage(dir: string): void {
+export function removePage(dir) {
   rmSync(dir, { recursive: true, force: true });
 }
