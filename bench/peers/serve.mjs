@@ -65,12 +65,4 @@ function peakRss() {
   }
 }
 
-export function pattern(size, seed, scale = 1) {
-  const out = new Float32Array(size);
-  for (let i = 0; i < size; i++) out[i] = (((i * 7919 + seed * 104729) % 1999) / 999.5 - 1) * scale;
-  return out;
-}
-
-export function patternIds(size, vocab) {
-  return Int32Array.from({ length: size }, (_, i) => (i * 7919) % vocab);
-}
+export { pattern, patternIds } from './numbers.mjs';

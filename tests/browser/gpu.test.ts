@@ -1,9 +1,10 @@
 /** The GPU backend in headless Chromium: WebGL2 and WebGPU on SwiftShader, from a production build. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cpu } from '@loretta-ts/backend-cpu';
 import type { GpuMode } from '@loretta-ts/backend-gpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COLUMNS, guideRow, tableRow } from '../gpu/arithmetic';
 import { decoderRun, lorettaRun } from '../gpu/runs';
 import { expectClose } from '../gpu/tolerance';
 import { buildPage, removePage, Site } from '../../scripts/chromium.mjs';
@@ -55,6 +56,22 @@ describe.each(modes)('chromium, gpu:%s', (mode) => {
     const got = await site.run('loretta', mode);
     expect(got.generated).toBe(want.generated);
     expectClose(got.losses, want.losses, 0.05);
+  });
+});
+
+describe('chromium, the edges', () => {
+  it.each(modes)('the arithmetic of gpu:%s is what the guide says', async (mode) => {
+    const row = await site.run('arithmetic', mode);
+    const name = `${mode} in Chromium`;
+    console.log(tableRow(name, row));
+    const guide = readFileSync(local('../../docs/guides/gpu.md'), 'utf8');
+    expect(guideRow(guide, name)).toEqual(COLUMNS.slice(0, -1).map((c) => row[c]));
+  });
+
+  it('a lost context rejects reads and launches with a BackendError', async () => {
+    const { before, told } = await site.run('lost');
+    expect(before).toBe(6);
+    for (const line of told) expect(line).toMatch(/^BackendError: gpu: the WebGL context was lost/);
   });
 });
 

@@ -9,7 +9,7 @@ import {
 import { Constants } from './constants';
 import type { DeviceCounts } from './device';
 import { type Executor, executorOn } from './executor';
-import { type GpuMode, gpuModes, loadGpuJs } from './gpu-js';
+import { type GpuMode, gpuModes, loadGpuJs, residence } from './gpu-js';
 import { gpuKernels, kernelNames } from './kernels/table';
 import { Memory } from './memory';
 import { type Opened, openMode } from './open-mode';
@@ -67,7 +67,8 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
   const { mode } = device;
   const memory = new Memory(executor);
   const constants = new Constants(executor);
-  const context = { executor, memory, constants };
+  const packs = residence(mode) === 'texture';
+  const context = { executor, memory, constants, packs };
   const kernels: Kernels = gpuKernels(context);
   const replayer = new Replayer(context, gpuKernels);
   const info: GpuInfo = {

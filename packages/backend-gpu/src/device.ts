@@ -12,7 +12,9 @@ import {
   type Resident,
   residence,
   type Result,
+  settingsOf,
 } from './gpu-js';
+import { nativeSettings } from './native';
 import { functionText, type KernelSource } from './source';
 
 /** Loops bounded by an argument stop here; without it, silently, at 1000. */
@@ -67,7 +69,7 @@ export class Device {
     this.mode = mode;
     this.#gpuJs = gpuJs;
     this.#most = most;
-    this.#gpu = new gpuJs.GPU({ mode });
+    this.#gpu = new gpuJs.GPU(settingsOf(mode));
   }
 
   /** What kernels run on, after the first has run; null in modes `cpu` and `webasm`. */
@@ -183,8 +185,10 @@ export class Device {
       dynamicOutput: true,
       dynamicArguments: true,
       loopMaxIterations,
+      ...nativeSettings(this.mode),
       argumentTypes: Object.fromEntries([
         ...typed(source.arrays, array ? 'ArrayTexture(1)' : 'Array'),
+        ...typed(source.packed ?? [], 'ArrayTexture(4)'),
         ...typed(source.ints, 'Integer'),
         ...typed(source.floats, 'Float'),
       ]),

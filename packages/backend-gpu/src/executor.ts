@@ -43,14 +43,14 @@ export interface Launch {
 
 /** What kernels ask of an executor. */
 export interface KernelExecutor {
+  /** `data` is taken over. `keep`: the host may remember it as `known`. */
+  upload(data: Float32Array, keep: boolean): DeviceArray;
   run(launch: Launch): DeviceArray;
   /** No launch uses the array afterwards. */
   release(array: DeviceArray): void;
 }
 
 export interface Executor extends KernelExecutor {
-  /** `data` is taken over. `keep`: the host may remember it as `known`. */
-  upload(data: Float32Array, keep: boolean): DeviceArray;
   /** Null where values arrive only by promise. */
   readonly readSync: ((array: DeviceArray) => Float32Array) | null;
   read(array: DeviceArray): Promise<Float32Array>;

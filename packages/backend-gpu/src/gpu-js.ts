@@ -65,9 +65,30 @@ export type GpuMode = keyof typeof kernelClasses;
 /** What fits the machine best stands first; what does not run degrades to the next. */
 export const gpuModes: readonly GpuMode[] = Object.keys(kernelClasses) as GpuMode[];
 
+/** Of an instance; a context comes with the canvas that gpu.js resizes. */
+export interface GpuJsSettings {
+  readonly mode: GpuMode;
+  readonly canvas?: object;
+  readonly context?: object;
+}
+
+/**
+ * The mode, in browsers with a WebGL context of our own. gpu.js resizes the canvas whenever a kernel changes its size, which
+ * makes browsers allocate a frame that nobody sees: it is given a stand-in.
+ */
+export function settingsOf(mode: GpuMode): GpuJsSettings {
+  if (mode !== 'webgl' && mode !== 'webgl2') return { mode };
+  const canvas =
+    typeof OffscreenCanvas === 'function'
+      ? new OffscreenCanvas(1, 1)
+      : globalThis.document?.createElement('canvas');
+  const context = canvas?.getContext(mode, { alpha: false, depth: false, antialias: false });
+  return context ? { mode, context, canvas: { width: 1, height: 1 } } : { mode };
+}
+
 /** The module gpu.js. */
 export type GpuJs = {
-  readonly GPU: new (settings: { readonly mode: GpuMode }) => GpuJsInstance;
+  readonly GPU: new (settings: GpuJsSettings) => GpuJsInstance;
 } & Readonly<Record<(typeof kernelClasses)[GpuMode], KernelClass>>;
 
 /** Where results of a mode are: on the host, in textures, or in buffers that come by promise. */

@@ -12,6 +12,8 @@ export interface Context {
   readonly memory: KernelMemory;
   /** Tables that ops need again and again. */
   readonly constants: Constants;
+  /** Elements of four numbers are there (GL modes): products read and calculate four at a time. */
+  readonly packs: boolean;
 }
 
 /** Scalar arguments and checks of one launch. */
@@ -97,16 +99,18 @@ export interface NamedLaunch {
   readonly body: string;
   /** Elements of the result, at least 1. */
   readonly size: number;
+  /** Arrays whose elements hold four numbers. */
+  readonly packed?: readonly string[];
   readonly before?: readonly Check[];
 }
 
 /** Runs it; the caller owns the result. */
 export function launchNamed(context: Context, launched: NamedLaunch): DeviceArray {
-  const { name, body, size, ints = {}, floats = {}, before = [] } = launched;
+  const { name, body, size, ints = {}, floats = {}, before = [], packed = [] } = launched;
   const names = Object.keys(launched.arrays);
   const operands = Object.values(launched.arrays);
   const source: KernelSource = {
-    ...{ name, body, arrays: names, floats: Object.keys(floats) },
+    ...{ name, body, packed, arrays: names, floats: Object.keys(floats) },
     ints: [...names.map((n) => `o_${n}`), ...Object.keys(ints)],
   };
   const arrays = operands.map((x) => ('buffer' in x ? context.memory.load(name, x) : x));

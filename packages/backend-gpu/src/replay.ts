@@ -89,6 +89,7 @@ export class Replayer {
     };
     return {
       constants: this.#context.constants,
+      packs: this.#context.packs,
       memory: {
         load: (op, view) => {
           const known = this.#loaded.get(view.buffer);
@@ -102,6 +103,7 @@ export class Replayer {
         ...{ integers: onHost, hasWords: onHost, storeIntegers: onHost },
       },
       executor: {
+        upload: onHost,
         run: (launch) => {
           const result = this.#symbol(launch.size);
           this.#actions.push({ kind: 'run', launch, slot: result.slot });

@@ -11,6 +11,8 @@ export interface KernelSource {
   readonly ints: readonly string[];
   readonly floats: readonly string[];
   readonly body: string;
+  /** Those of its arrays that hold four numbers in an element (GL modes). */
+  readonly packed?: readonly string[];
   /** Its arrays are the host's: an upload. All others take what is on the device. */
   readonly fromHost?: boolean;
 }
@@ -29,12 +31,15 @@ export function functionText({ arrays, ints, floats, body }: KernelSource): stri
   return `function(${[...arrays, ...ints, ...floats].join(', ')}) {\n${body}\n}`;
 }
 
-/** `const q = floor(x / d)` and `const r = x - q d`, right even where the device's division is off by a unit. */
+/**
+ * `const q = floor(x / d)` and `const r = x - q d`, right even where the device's division is off by a unit. Without
+ * branches: lanes of a shader wait for each other in them.
+ */
 export function divide(q: string, r: string, x: string, d: string): string {
-  return `let ${q} = Math.floor(${x} / ${d});
-let ${r} = ${x} - ${q} * ${d};
-if (${r} < 0) { ${q} = ${q} - 1; ${r} = ${r} + ${d}; }
-if (${r} >= ${d}) { ${q} = ${q} + 1; ${r} = ${r} - ${d}; }
+  return `const g_${q} = Math.floor((${x} + 0.5) / ${d});
+const h_${q} = ${x} - g_${q} * ${d};
+const ${q} = g_${q} + (h_${q} >= ${d} ? 1 : 0) - (h_${q} < 0 ? 1 : 0);
+const ${r} = ${x} - ${q} * ${d};
 `;
 }
 

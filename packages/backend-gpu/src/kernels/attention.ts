@@ -14,6 +14,7 @@ import { expInto, logInto } from '../formulas';
 import { broadcastStrides } from '../layout';
 import { type Context, finish, launchNamed, type Operand } from '../launch';
 import { divide, maxElements, sumOver, times } from '../source';
+import { type Matrices, product } from './product';
 import { reduceAxes } from './reduce';
 import { lowest, minusInfinity, rowMax, rowSumExp } from './softmax';
 
@@ -52,15 +53,49 @@ function problemOf(op: string, ins: readonly View[], { has }: AttentionAttrs): P
   return { q, k, v, mask, bias, segments, lengths, rest: ins.slice(at), sizes, rows };
 }
 
-/** `b`, `head`, `i` and `last` of an index into `[b, h, t, size]`; `row` is that of `[b, h, t]`. */
-const scoreIndex = `${divide('row', 'j', 'this.thread.x', 's')}${divide('r2', 'i', 'row', 't')}${divide('b', 'head', 'r2', 'h')}${divide('kv', 'member', 'head', 'group')}`;
+/** Heads of a tensor `[b, rows, heads, width]` as matrices of the batch [b, hkv, group]; groups share a head of keys. */
+function heads(
+  p: Problem,
+  x: View,
+): Omit<Matrices, 'row' | 'column'> & { row: number; width: number } {
+  const [, rows, count, width] = x.shape as [number, number, number, number];
+  const { hkv, group } = p.sizes;
+  const shared = count === hkv && group > 1;
+  const perKv = shared ? width : group * width;
+  return {
+    array: x,
+    batch: [rows * count * width, perKv, shared ? 0 : width],
+    ...{ row: count * width, width },
+  };
+}
 
-/** `[b, h, t, s]`: the scores, -∞ where a query does not see a key. */
+/** A tensor's heads as `[rows, width]`, or turned as `[width, rows]`. */
+function headMatrices(p: Problem, x: View, turned = false): Matrices {
+  const { array, batch, row } = heads(p, x);
+  return turned ? { array, batch, row: 1, column: row } : { array, batch, row, column: 1 };
+}
+
+/** `[b, hkv, group, t, s]` in one piece, or turned as `[s, t]`. */
+function weightMatrices(p: Problem, array: DeviceArray, turned = false): Matrices {
+  const { t, s, hkv, group } = p.sizes;
+  const batch = [hkv * group * t * s, group * t * s, t * s];
+  return turned ? { array, batch, row: 1, column: s } : { array, batch, row: s, column: 1 };
+}
+
+const batchOf = ({ sizes: { b, hkv, group } }: Problem): number[] => [b, hkv, group];
+
+/** `[b, h, t, s]`: the scaled scores, -∞ where a query does not see a key. */
 function scores(context: Context, p: Problem, attrs: AttentionAttrs): DeviceArray {
-  const { b, t, s, h } = p.sizes;
-  const arrays: Record<string, Operand> = { q: p.q, k: p.k };
-  const ints: Record<string, number> = {};
-  for (const name of ['t', 's', 'h', 'hkv', 'group', 'd'] as const) ints[name] = p.sizes[name];
+  const { b, t, s, h, d } = p.sizes;
+  const raw = product(
+    context,
+    headMatrices(p, p.q),
+    headMatrices(p, p.k, true),
+    { batch: batchOf(p), m: t, n: s, k: d },
+    attrs.scale,
+  );
+  const arrays: Record<string, Operand> = { raw };
+  const ints: Record<string, number> = { t, s, h };
   const conditions: string[] = [];
   const strided = (name: string, x: View): string => {
     arrays[name] = x;
@@ -85,18 +120,43 @@ function scores(context: Context, p: Problem, attrs: AttentionAttrs): DeviceArra
   }
   if (p.mask !== null) conditions.push(`${strided('mask', p.mask)} === 0`);
   const bias = p.bias === null ? '' : ` + ${strided('bias', p.bias)}`;
-  return launchNamed(context, {
+  if (conditions.length === 0 && bias === '') return raw;
+  const masked = launchNamed(context, {
     name: `attention.scores.${Object.keys(arrays).join()}${attrs.causal}${attrs.window > 0}`,
-    ...{ arrays, ints, floats: { scale: attrs.scale, ...minusInfinity }, size: p.rows * s },
-    body: `${scoreIndex}const at = ${at};
-${conditions.map((c) => `if (${c}) { return none; }\n`).join('')}
-const pq = o_q + ((b * t + i) * h + head) * d;
-const pk = o_k + ((b * s + j) * hkv + kv) * d;
-${sumOver('dot', 'd', (n) => `q[pq + ${n}] * k[pk + ${n}]`)}return dot * scale${bias};`,
+    ...{ arrays, ints, floats: minusInfinity, size: p.rows * s },
+    body: `${divide('row', 'j', 'this.thread.x', 's')}${divide('r2', 'i', 'row', 't')}${divide('b', 'head', 'r2', 'h')}
+const at = ${at};
+${conditions.map((c) => `if (${c}) { return none; }\n`).join('')}return raw[this.thread.x]${bias};`,
   });
+  context.executor.release(raw);
+  return masked;
 }
 
-/** `[b, t, h, width]`: Σ_j weights[b, h, i, j] · x[b, j, kv, c] · factor. */
+/** `[b, heads, group, rows, width]` summed over the group, as `[b, rows, heads, width]`. */
+function fromHeads(
+  context: Context,
+  x: DeviceArray,
+  sizes: {
+    readonly heads: number;
+    readonly group: number;
+    readonly rows: number;
+    readonly width: number;
+  },
+  size: number,
+): DeviceArray {
+  const out = launchNamed(context, {
+    ...{ name: 'attention.fromHeads', arrays: { x }, ints: sizes, size },
+    body: `${divide('q1', 'c', 'this.thread.x', 'width')}${divide('q2', 'head', 'q1', 'heads')}${divide('b', 'r', 'q2', 'rows')}
+const at = ((b * heads + head) * group * rows + r) * width + c;
+let sum = 0.0;
+for (let g = 0; g < group; g++) { sum += x[at + g * rows * width]; }
+return sum;`,
+  });
+  context.executor.release(x);
+  return out;
+}
+
+/** `[b, t, h, width]`: weights `[b, h, t, s]` times x `[b, s, hkv, width]`, times the factor. */
 function mixKeys(
   context: Context,
   p: Problem,
@@ -104,20 +164,14 @@ function mixKeys(
   x: View,
   factor: number,
 ): DeviceArray {
-  const { t, s, h, hkv, group } = p.sizes;
+  const { b, t, s, h } = p.sizes;
   const width = x.shape[3]!;
-  return launchNamed(context, {
-    ...{ name: 'attention.mixKeys', arrays: { weights, x }, floats: { factor } },
-    ints: { t, s, h, hkv, group, width },
-    size: p.sizes.b * t * h * width,
-    body: `${divide('q1', 'c', 'this.thread.x', 'width')}${divide('q2', 'head', 'q1', 'h')}${divide('b', 'i', 'q2', 't')}${divide('kv', 'member', 'head', 'group')}
-const pw = ((b * h + head) * t + i) * s;
-const px = o_x + (b * s * hkv + kv) * width + c;
-${sumOver('total', 's', (j) => `weights[pw + ${j}] * x[px + ${j} * hkv * width]`)}return total * factor;`,
-  });
+  const sizes = { batch: batchOf(p), m: t, n: width, k: s };
+  const mixed = product(context, weightMatrices(p, weights), headMatrices(p, x), sizes, factor);
+  return fromHeads(context, mixed, { heads: h, group: 1, rows: t, width }, b * t * h * width);
 }
 
-/** `[b, s, hkv, width]`: Σ over the group's heads and i of weights[b, head, i, j] · x[b, i, head, c] · factor. */
+/** `[b, s, hkv, width]`: weights, turned, times x `[b, t, h, width]`, summed over the heads of a group. */
 function mixQueries(
   context: Context,
   p: Problem,
@@ -125,22 +179,17 @@ function mixQueries(
   x: View,
   factor: number,
 ): DeviceArray {
-  const { t, s, h, hkv, group } = p.sizes;
+  const { b, t, s, hkv, group } = p.sizes;
   const width = x.shape[3]!;
-  return launchNamed(context, {
-    ...{ name: 'attention.mixQueries', arrays: { weights, x }, floats: { factor } },
-    ints: { t, s, h, hkv, group, width },
-    size: p.sizes.b * s * hkv * width,
-    body: `${divide('q1', 'c', 'this.thread.x', 'width')}${divide('q2', 'kv', 'q1', 'hkv')}${divide('b', 'j', 'q2', 's')}
-let sum = 0.0;
-for (let g = 0; g < group; g++) {
-  const head = kv * group + g;
-  const pw = (b * h + head) * t * s + j;
-  const px = o_x + (b * t * h + head) * width + c;
-  for (let i = 0; i < t; i++) { sum += weights[pw + i * s] * x[px + i * h * width]; }
-}
-return sum * factor;`,
-  });
+  const sizes = { batch: batchOf(p), m: s, n: width, k: t };
+  const mixed = product(
+    context,
+    weightMatrices(p, weights, true),
+    headMatrices(p, x),
+    sizes,
+    factor,
+  );
+  return fromHeads(context, mixed, { heads: hkv, group, rows: s, width }, b * s * hkv * width);
 }
 
 function constant(context: Context, out: View, value: 'zeros' | 'lowest'): void {
@@ -189,13 +238,11 @@ return Math.exp(raw[this.thread.x] - m) / total[row];`,
  * dP where P is one-hot.
  */
 function scoreGrads(context: Context, p: Problem, weights: DeviceArray, dout: View): DeviceArray {
-  const { t, s, h, hkv, group, dv } = p.sizes;
+  const { t, s, dv } = p.sizes;
   const size = p.rows * s;
-  const dp = launchNamed(context, {
-    ...{ name: 'attention.dp', arrays: { v: p.v, dout }, ints: { t, s, h, hkv, group, dv }, size },
-    body: `${scoreIndex}const po = o_dout + ((b * t + i) * h + head) * dv;
-const pv = o_v + ((b * s + j) * hkv + kv) * dv;
-${sumOver('total', 'dv', (c) => `dout[po + ${c}] * v[pv + ${c}]`)}return total;`,
+  const turned = headMatrices(p, p.v, true);
+  const dp = product(context, headMatrices(p, dout), turned, {
+    ...{ batch: batchOf(p), m: t, n: s, k: dv },
   });
   const drift = launchNamed(context, {
     ...{ name: 'attention.drift', arrays: { weights, dp }, ints: { s }, size: p.rows },

@@ -1,8 +1,11 @@
-/** Ops that choose or place elements by index. Sums over indices scan them all: threads have no shared places. */
+/**
+ * Ops that choose or place elements by index. Threads have no shared places: sums over indices scan them all, or go by an
+ * order that the host made where it knows them.
+ */
 import type { Kernel, Kernels, View } from '@loretta-ts/core';
 import { sizeOf, stridesOf, ValueError } from '@loretta-ts/core';
 import { aroundAxis, coalesce } from '../layout';
-import { checkIndices, checkView, type Context, exactFor, launch } from '../launch';
+import { checkIndices, checkView, compute, type Context, exactFor, launch } from '../launch';
 import {
   coordinates,
   divide,
@@ -131,8 +134,48 @@ for (let t = 0; t < count; t++) {
 return s;`,
 };
 
+/** Every row adds up only its own tokens: `order` lists them row by row, `starts` says from where. */
+const embeddingGradSorted: KernelSource = {
+  name: 'embeddingGrad.sorted',
+  arrays: ['starts', 'order', 'dy'],
+  ints: ['od', 'row'],
+  floats: [],
+  body: `${divide('i', 'j', 'this.thread.x', 'row')}let s = 0.0;
+const from = starts[i];
+const count = starts[i + 1] - from;
+for (let t = 0; t < count; t++) { s += dy[od + order[from + t] * row + j]; }
+return s;`,
+};
+
+/** Tokens sorted by id (a counting sort, stable), and where each id starts. */
+function sortedTokens(
+  ids: Int32Array,
+  rows: number,
+): { readonly starts: Float32Array; readonly order: Float32Array } {
+  const starts = new Float32Array(rows + 1);
+  for (const id of ids) starts[id + 1]!++;
+  for (let i = 0; i < rows; i++) starts[i + 1]! += starts[i]!;
+  const next = starts.slice();
+  const order = new Float32Array(ids.length);
+  ids.forEach((id, t) => {
+    order[next[id]!++] = t;
+  });
+  return { starts, order };
+}
+
 function embeddingGrad(context: Context): Kernel<'embeddingGrad'> {
   return ([ids, dy], [out], { rows }) => {
+    const known = dy!.dtype === 'f32' && out!.size > 0 ? context.memory.integers(ids!) : null;
+    if (known !== null && known.length > 0 && known.every((id) => id >= 0 && id < rows)) {
+      const { starts, order } = sortedTokens(known, rows);
+      const { executor, memory } = context;
+      const tables = [starts, order].map((table) => executor.upload(table, false));
+      const arrays = [...tables, memory.load('embeddingGrad', dy!)];
+      const ints = [dy!.offset, sizeOf(out!.shape.slice(1))];
+      memory.store(out!, compute(context, embeddingGradSorted, arrays, out!.size, { ints }));
+      for (const table of tables) executor.release(table);
+      return;
+    }
     launch(context, embeddingGradSource, [ids!, dy!], out!, {
       ints: [ids!.offset, dy!.offset, sizeOf(out!.shape.slice(1)), ids!.size],
       before: [checkIndices(context, 'embeddingGrad', ids!, rows)],

@@ -2,6 +2,7 @@
 import type { Kernel, Kernels } from '@loretta-ts/core';
 import { broadcastStrides, coalesce } from '../layout';
 import { type Context, exactFor, launch } from '../launch';
+import { product } from './product';
 import {
   coordinates,
   divide,
@@ -75,6 +76,14 @@ function matmul(context: Context): Kernel<'matmul'> {
       broadcastStrides(a!.shape.slice(0, -2), batch).map((s) => s * m * k),
       broadcastStrides(b!.shape.slice(0, -2), batch).map((s) => s * k * n),
     ]);
+    if (a!.dtype !== 'i32' && m * n * k > 0 && out!.size > 0) {
+      const [sa, sb] = walk.strides as [readonly number[], readonly number[]];
+      const sizes = { batch: walk.shape, m, n, k };
+      const left = { array: a!, batch: sa, row: transA ? 1 : k, column: transA ? m : 1 };
+      const right = { array: b!, batch: sb, row: transB ? 1 : n, column: transB ? k : 1 };
+      context.memory.store(out!, product(context, left, right, sizes));
+      return;
+    }
     launch(context, matmulSource(walk.shape.length, a!.dtype === 'i32'), [a!, b!], out!, {
       ints: [
         ...walk.shape.slice(1),

@@ -101,14 +101,18 @@ function joinSource(count: number): KernelSource {
   const pieces = times(count, (i) => i);
   const picks = pieces
     .slice(0, -1)
-    .map((i) => `if (r < n${i}) { return a${i}[o${i} + o * n${i} + r]; }\nr = r - n${i};\n`);
+    .map(
+      (i) =>
+        `if (rest < n${i}) { return a${i}[o${i} + o * n${i} + rest]; }\nrest = rest - n${i};\n`,
+    );
   const last = count - 1;
   return {
     name: `concat/${count}`,
     arrays: pieces.map((i) => `a${i}`),
     ints: [...pieces.map((i) => `o${i}`), ...pieces.map((i) => `n${i}`), 'row'],
     floats: [],
-    body: `${divide('o', 'r', 'this.thread.x', 'row')}${picks.join('')}return a${last}[o${last} + o * n${last} + r];`,
+    body: `${divide('o', 'r', 'this.thread.x', 'row')}let rest = r;
+${picks.join('')}return a${last}[o${last} + o * n${last} + rest];`,
   };
 }
 

@@ -177,3 +177,22 @@ describe(`mode ${mode}`, () => {
     for (const v of [x, total, product, last]) backend.free(v.buffer);
   });
 });
+
+// last: the device is one for the whole process
+if (mode === 'webgpu') {
+  it('a lost device rejects reads with a BackendError and trains nothing further', async () => {
+    const x = upload(backend, Float32Array.of(1, 2, 3));
+    const out = empty(backend, 'f32', 3);
+    kernels.neg([x], [out], {});
+    expect([...(await backend.read(out.buffer, 'f32', 0, 3))]).toEqual([-1, -2, -3]);
+    const { WebGPUContext } = (await import('gpu.js')) as unknown as {
+      readonly WebGPUContext: { acquire(): Promise<{ readonly device: { destroy(): void } }> };
+    };
+    (await WebGPUContext.acquire()).device.destroy();
+    const read = await failure(backend, () => {}, x);
+    expect(read).toBeInstanceOf(BackendError);
+    const further = await failure(backend, () => kernels.neg([out], [x], {}), x);
+    expect(further).toBeInstanceOf(BackendError);
+    expect((further as Error).message).toMatch(/was lost/);
+  });
+}
