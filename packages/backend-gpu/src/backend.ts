@@ -67,7 +67,7 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
   const { mode } = device;
   const memory = new Memory(executor);
   const constants = new Constants(executor);
-  const packs = residence(mode) === 'texture';
+  const packs = residence(mode) === 'texture' ? (device.context?.limits['maxTextureSize'] ?? 0) : 0;
   const context = { executor, memory, constants, packs };
   const kernels: Kernels = gpuKernels(context);
   const replayer = new Replayer(context, gpuKernels);

@@ -28,12 +28,20 @@ interface Compiled {
   readonly name: string;
   readonly run: GpuJsKernel;
   size: number;
+  width: number;
   /** Results that are on the device: gpu.js needs their kernel to read them. */
   live: number;
   /** Its last result. */
   last: Resident | null;
   /** The run that used it last, by number. */
   used: number;
+}
+
+/** gpu.js's `output`. */
+type Output = readonly [number] | readonly [number, number];
+
+function outputOf(size: number, width: number): Output {
+  return width === size ? [size] : [width, size / width];
 }
 
 /** What a device has done so far, and what it holds. */
@@ -84,18 +92,18 @@ export class Device {
     };
   }
 
-  /** Runs a kernel for `size` > 0 elements. In `webgpu` one call has to end before the next. @throws BackendError */
-  run(source: KernelSource, args: readonly Argument[], size: number): Result {
+  /** Runs a kernel for `size` > 0 elements, in rows of `width`. In `webgpu` one call has to end before the next. @throws BackendError */
+  run(source: KernelSource, args: readonly Argument[], size: number, width: number = size): Result {
     this.assertAlive();
-    const compiled = this.#kernels.get(source.name) ?? this.#compile(source, size);
+    const compiled = this.#kernels.get(source.name) ?? this.#compile(source, outputOf(size, width));
     this.#runs++;
     if (source.fromHost === true) this.#uploads++;
     compiled.used = this.#runs;
     // A GL kernel that is given its own last result mixes up textures of different sizes, unless it gets a new one.
     const ownResult = args.some((a) => typeof a === 'object' && a === compiled.last);
-    if (compiled.size !== size || ownResult) {
-      compiled.run.setOutput([size]);
-      compiled.size = size;
+    if (compiled.size !== size || compiled.width !== width || ownResult) {
+      compiled.run.setOutput(outputOf(size, width));
+      Object.assign(compiled, { size, width });
     }
     let result: Result;
     try {
@@ -173,7 +181,7 @@ export class Device {
     });
   }
 
-  #compile(source: KernelSource, size: number): Compiled {
+  #compile(source: KernelSource, output: Output): Compiled {
     if (this.#kernels.size >= this.#most) this.#evict();
     const array = residence(this.mode) === 'texture' && source.fromHost !== true;
     const typed = (names: readonly string[], type: string) => names.map((n) => [n, type]);
@@ -192,9 +200,14 @@ export class Device {
         ...typed(source.ints, 'Integer'),
         ...typed(source.floats, 'Float'),
       ]),
-      output: [size],
+      output,
     });
-    const compiled = { name: source.name, run, size, live: 0, last: null, used: 0 };
+    const compiled: Compiled = {
+      ...{ name: source.name, run, size: 0, width: 0 },
+      live: 0,
+      last: null,
+      used: 0,
+    };
     this.#kernels.set(source.name, compiled);
     return compiled;
   }

@@ -33,6 +33,8 @@ export interface Launch {
   readonly floats: readonly number[];
   /** Elements of the result, at least 1. */
   readonly size: number;
+  /** Elements of a row, where the result is to be indexed by row and column (GL modes); divides `size`. */
+  readonly width?: number | undefined;
   /** Run before the kernel. A failure is thrown here, or by whoever reads a result that depends on it. */
   readonly before?: readonly Check[];
   /** Asserts the result. */
@@ -138,10 +140,10 @@ function textureExecutor(device: Device): Executor {
       };
     },
     run(launch): TextureArray {
-      const { source, arrays, ints, floats, size, before, after } = launch;
+      const { source, arrays, ints, floats, size, width, before, after } = launch;
       for (const { array, test } of doubtful(before)) test(values(array));
       const args: Argument[] = [...arrays.map(textureOf), ...ints, ...floats];
-      const texture = device.run(source, args, size) as Resident;
+      const texture = device.run(source, args, size, width) as Resident;
       after?.(device.read(texture) as Float32Array);
       return { length: size, known: null, range: rangeOf(launch), texture };
     },

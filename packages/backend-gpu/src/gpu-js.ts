@@ -33,7 +33,7 @@ interface GpuDevice {
 /** A compiled kernel. */
 export interface GpuJsKernel {
   (...args: readonly Argument[]): Result;
-  setOutput(output: readonly [number]): unknown;
+  setOutput(output: readonly [number] | readonly [number, number]): unknown;
   destroy(removeCanvas?: boolean): void;
   readonly kernel: {
     readonly fallbackReason?: string | null;

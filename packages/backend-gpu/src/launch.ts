@@ -12,8 +12,11 @@ export interface Context {
   readonly memory: KernelMemory;
   /** Tables that ops need again and again. */
   readonly constants: Constants;
-  /** Elements of four numbers are there (GL modes): products read and calculate four at a time. */
-  readonly packs: boolean;
+  /**
+   * Longest side of an array of elements of four numbers (GL modes): products read and calculate four at a time. 0 where
+   * there are none.
+   */
+  readonly packs: number;
 }
 
 /** Scalar arguments and checks of one launch. */
@@ -25,6 +28,8 @@ export interface LaunchOptions {
   readonly exact?: string | undefined;
   /** Bounds that all elements of the result are known to lie in, or those of an input that they are taken from. */
   readonly range?: Range | 'first' | undefined;
+  /** Elements of a row, where the result is to be indexed by row and column. */
+  readonly width?: number | undefined;
 }
 
 /** Runs a source over arrays; the caller owns the result. */
@@ -33,11 +38,11 @@ export function compute(
   source: KernelSource,
   arrays: readonly DeviceArray[],
   size: number,
-  { ints = [], floats = [], before = [], exact, range }: LaunchOptions,
+  { ints = [], floats = [], before = [], exact, range, width }: LaunchOptions,
 ): DeviceArray {
   const after =
     exact === undefined ? undefined : (values: Float32Array) => assertExact(exact, values);
-  return context.executor.run({ source, arrays, ints, floats, size, before, after, range });
+  return context.executor.run({ source, arrays, ints, floats, size, width, before, after, range });
 }
 
 /** Runs a source over views into `out`; nothing where `out` is empty. */
@@ -99,14 +104,16 @@ export interface NamedLaunch {
   readonly body: string;
   /** Elements of the result, at least 1. */
   readonly size: number;
-  /** Arrays whose elements hold four numbers. */
+  /** Elements of a row, where the result is to be indexed by row and column. */
+  readonly width?: number;
+  /** Arrays whose elements hold four numbers, indexed by row and column. */
   readonly packed?: readonly string[];
   readonly before?: readonly Check[];
 }
 
 /** Runs it; the caller owns the result. */
 export function launchNamed(context: Context, launched: NamedLaunch): DeviceArray {
-  const { name, body, size, ints = {}, floats = {}, before = [], packed = [] } = launched;
+  const { name, body, size, width, ints = {}, floats = {}, before = [], packed = [] } = launched;
   const names = Object.keys(launched.arrays);
   const operands = Object.values(launched.arrays);
   const source: KernelSource = {
@@ -116,7 +123,7 @@ export function launchNamed(context: Context, launched: NamedLaunch): DeviceArra
   const arrays = operands.map((x) => ('buffer' in x ? context.memory.load(name, x) : x));
   const offsets = operands.map((x) => ('buffer' in x ? x.offset : 0));
   return compute(context, source, arrays, size, {
-    ...{ ints: [...offsets, ...Object.values(ints)], floats: Object.values(floats), before },
+    ...{ ints: [...offsets, ...Object.values(ints)], floats: Object.values(floats), before, width },
   });
 }
 

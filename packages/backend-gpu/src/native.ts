@@ -20,7 +20,7 @@ const native = (read: string): string => `${place}float lorettaFloat${parameters
   return ${read}(tex, lorettaPlace(x, size)).r;
 }
 vec4 lorettaVec4${parameters} {
-  return ${read}(tex, lorettaPlace(x, size));
+  return ${read}(tex, (vec2(x, y) + 0.5) / vec2(size));
 }
 #define getFloatFromSampler2D lorettaFloat
 #define getVec4FromSampler2D lorettaVec4

@@ -11,7 +11,7 @@ export interface KernelSource {
   readonly ints: readonly string[];
   readonly floats: readonly string[];
   readonly body: string;
-  /** Those of its arrays that hold four numbers in an element (GL modes). */
+  /** Those of its arrays that hold four numbers in an element and are indexed by row and column (GL modes). */
   readonly packed?: readonly string[];
   /** Its arrays are the host's: an upload. All others take what is on the device. */
   readonly fromHost?: boolean;

@@ -31,8 +31,10 @@ export function product(
   sizes: ProductSizes,
   factor = 1,
 ): DeviceArray {
-  const pays = sizes.m >= 8 && sizes.n >= 8 && sizes.k >= 8;
-  return context.packs && pays
+  const { m, n, k } = sizes;
+  const pays = m >= 8 && n >= 8 && k >= 8;
+  const fits = batchSize(sizes) * Math.max(m, n) <= context.packs && k <= 4 * context.packs;
+  return pays && fits
     ? packedProduct(context, a, b, sizes, factor)
     : plainProduct(context, a, b, sizes, factor);
 }
@@ -72,7 +74,7 @@ ${sumOver('total', 'k', (i) => `a[pa + ${i} * ak] * b[pb + ${i} * bk]`)}return t
   });
 }
 
-/** `[...batch, rows, ⌈columns / 4⌉]` elements of four numbers; what is beside the matrix is 0. */
+/** `[batch * rows, ⌈columns / 4⌉]` elements of four numbers; what is beside the matrix is 0. */
 function pack(
   context: Context,
   x: Matrices,
@@ -89,12 +91,13 @@ function pack(
     ints: {
       ...named(sizeNames(rank), batch.slice(1)),
       ...named(strideNames('x', rank), x.batch),
-      ...{ rows, columns, fours, row: x.row, column: x.column },
+      ...{ rows, columns, row: x.row, column: x.column },
     },
+    width: fours,
     size: batch.reduce((p, q) => p * q, 1) * rows * fours,
-    body: `${divide('line', 'four', 'this.thread.x', 'fours')}${divide('batch', 'r', 'line', 'rows')}
+    body: `${divide('batch', 'r', 'this.thread.y', 'rows')}
 ${coordinates('batch', rank)}
-const first = 4 * four;
+const first = 4 * this.thread.x;
 const at = o_x + ${dotStrides('x', rank)} + r * row + first * column;
 return [${times(4, part).join(', ')}];`,
   });
@@ -120,23 +123,24 @@ function packedProduct(
     name: 'product.packed',
     arrays: { a: left, b: right },
     packed: ['a', 'b'],
-    ints: { m, n, k4, m2, n2 },
+    ints: { m, n, k4, m2 },
     floats: { factor },
+    width: n2,
     size: count * m2 * n2,
-    body: `${divide('line', 'column2', 'this.thread.x', 'n2')}${divide('batch', 'row2', 'line', 'm2')}
-const pa0 = (batch * m + 2 * row2) * k4;
-const pb0 = (batch * n + 2 * column2) * k4;
-const pa1 = 2 * row2 + 1 < m ? pa0 + k4 : pa0;
-const pb1 = 2 * column2 + 1 < n ? pb0 + k4 : pb0;
+    body: `${divide('batch', 'row2', 'this.thread.y', 'm2')}
+const pa0 = batch * m + 2 * row2;
+const pb0 = batch * n + 2 * this.thread.x;
+const pa1 = 2 * row2 + 1 < m ? pa0 + 1 : pa0;
+const pb1 = 2 * this.thread.x + 1 < n ? pb0 + 1 : pb0;
 let s00 = 0.0;
 let s01 = 0.0;
 let s10 = 0.0;
 let s11 = 0.0;
 for (let i = 0; i < k4; i++) {
-  const p0 = a[pa0 + i];
-  const p1 = a[pa1 + i];
-  const q0 = b[pb0 + i];
-  const q1 = b[pb1 + i];
+  const p0 = a[pa0][i];
+  const p1 = a[pa1][i];
+  const q0 = b[pb0][i];
+  const q1 = b[pb1][i];
   s00 += ${dot('p0', 'q0')};
   s01 += ${dot('p0', 'q1')};
   s10 += ${dot('p1', 'q0')};
@@ -148,12 +152,12 @@ return [s00 * factor, s01 * factor, s10 * factor, s11 * factor];`,
     name: 'unpack',
     arrays: { x: products },
     packed: ['x'],
-    ints: { m, n, m2, n2 },
+    ints: { m, n, m2 },
     size: count * m * n,
     body: `${divide('line', 'column', 'this.thread.x', 'n')}${divide('batch', 'row', 'line', 'm')}
 const row2 = Math.floor(row * 0.5);
 const column2 = Math.floor(column * 0.5);
-const block = x[(batch * m2 + row2) * n2 + column2];
+const block = x[batch * m2 + row2][column2];
 const top = column > 2 * column2 ? block[1] : block[0];
 const bottom = column > 2 * column2 ? block[3] : block[2];
 return row > 2 * row2 ? bottom : top;`,
