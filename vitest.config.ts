@@ -37,7 +37,12 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
-          exclude: ['packages/backend-gpu/test/modes/**', 'tests/gpu/**', 'tests/browser/**'],
+          exclude: [
+            '**/node_modules/**',
+            'packages/backend-gpu/test/modes/**',
+            'tests/gpu/**',
+            'tests/browser/**',
+          ],
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -24,7 +24,7 @@ export async function tfjsWork(
   name: WorkName,
   weights: object,
 ): Promise<{ run(): Promise<number> }> {
-  const tf = (await import('../../peers/node_modules/@tensorflow/tfjs')) as unknown as TensorFlow;
+  const tf = (await import('../../peers/tfjs-web.mjs')) as unknown as TensorFlow;
   tf.env().set('PROD', true);
   await tf.setBackend('webgl');
   if (tf.getBackend() !== 'webgl') throw new Error('TensorFlow.js has no WebGL here');

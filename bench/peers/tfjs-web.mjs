@@ -1,0 +1,2 @@
+// TensorFlow.js for a page: with its WebGL backend.
+export * from '@tensorflow/tfjs';
