@@ -73,7 +73,7 @@ describe('the GPU backend', { timeout: 120_000 }, () => {
     const reports = await mkdtemp(join(tmpdir(), 'loretta-coverage-'));
     const require = createRequire(import.meta.url);
     const cli = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
-    const argv = [cli, 'run', '--config', local('./coverage/vitest.config.ts'), '--root', root];
+    const argv = [cli, 'run', '--config', local('./covered/vitest.config.ts'), '--root', root];
     const more = ['--coverage.enabled', `--coverage.reportsDirectory=${reports}`];
     const { stdout } = await run(process.execPath, [...argv, ...more], { cwd: root });
     expect(stdout).toMatch(/2 passed/);
