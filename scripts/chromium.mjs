@@ -6,11 +6,9 @@ import { extname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { build, defaultClientConditions } from 'vite';
+import { chromiumPath } from './gpu-modes.mjs';
 
 const shared = fileURLToPath(new URL('../../shared/conformance', import.meta.url));
-
-/** Debian's Chromium, or the one that CHROMIUM names. */
-const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Software rendering: WebGL and WebGPU on SwiftShader; nothing is fetched from outside. */
 const flags = [

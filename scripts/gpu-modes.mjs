@@ -12,10 +12,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Modes in Node, each in a process of its own: headless GL and Dawn do not share one. */
 const inNode = ['cpu', 'webasm', 'webgpu', 'headlessgl'];
-const inChromium = ['chromium:webgl2', 'chromium:webgpu'];
+const inChromium = ['chromium:webgl', 'chromium:webgl2', 'chromium:webgpu'];
 
 /** Debian's Chromium, or the one that CHROMIUM names. */
-const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Null when the mode runs, else why it does not. */
 function probe(mode) {

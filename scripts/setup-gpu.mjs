@@ -2,6 +2,7 @@
 // Nothing is downloaded but Debian's packages; `gl` is built once and kept in a cache. Exit code 0 when all is there, 3 otherwise.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +30,7 @@ const packages = {
 const modesOf = {
   dawn: ['webgpu'],
   gl: ['headlessgl'],
-  chromium: ['chromium:webgl2', 'chromium:webgpu'],
+  chromium: ['chromium:webgl', 'chromium:webgl2', 'chromium:webgpu'],
 };
 
 const args = process.argv.slice(2);
@@ -84,27 +85,33 @@ function installPackages(names) {
   complaints.push(`could not install ${missing.join(' ')}: as root, apt-get ${install.join(' ')}`);
 }
 
-/** The folder of the `gl` that gpu.js loads: under pnpm beside it, without its native part. */
-function glFolder() {
-  const link = join(root, 'node_modules/.pnpm/gpu.js@2.24.1/node_modules/gl');
-  return existsSync(link) ? link : null;
+/** The manifest of the `gl` that gpu.js loads, without its native part; null where it is not installed. */
+function glManifest() {
+  try {
+    const gpuJs = createRequire(join(root, 'packages/backend-gpu/package.json')).resolve('gpu.js');
+    return createRequire(gpuJs).resolve('gl/package.json');
+  } catch {
+    return null;
+  }
 }
 
 /** Takes the native part of `gl` from the cache, or builds it. */
 function installGl() {
-  const folder = glFolder();
-  if (folder === null) {
+  const manifest = glManifest();
+  if (manifest === null) {
     complaints.push('the package gl is not installed: run npm test once, which installs');
     return;
   }
+  const folder = dirname(manifest);
   const built = join(folder, 'build/Release/webgl.node');
   if (existsSync(built)) return;
-  const name = `gl-8.1.6-abi${process.versions.modules}-${process.platform}-${process.arch}.node`;
+  const require = createRequire(manifest);
+  const name = `gl-${require(manifest).version}-abi${process.versions.modules}-${process.platform}-${process.arch}.node`;
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const cached = join(cache, 'loretta-ts/gl', name);
   if (!existsSync(cached)) {
     console.log('building gl: two to eight minutes …');
-    const gyp = join(root, 'node_modules/.pnpm/gl@8.1.6/node_modules/node-gyp/bin/node-gyp.js');
+    const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin/node-gyp.js');
     // headers of a Node that a distribution installed: nothing has to be downloaded
     const prefix = dirname(dirname(process.execPath));
     const headers = existsSync(join(prefix, 'include/node/node.h'))

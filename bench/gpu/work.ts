@@ -1,17 +1,7 @@
 /** What each mode is timed on, in Node and in a page: milliseconds of one run, read back at its end. */
-import {
-  add,
-  type Backend,
-  capture,
-  key,
-  matmul,
-  ones,
-  setBackend,
-  tensor,
-  tidy,
-  valueAndGrad,
-} from '@loretta-ts/core';
-import { AdamW, crossEntropyLoss, Decoder, generate } from '@loretta-ts/nn';
+import { add, type Backend, matmul, ones, setBackend, tensor, tidy } from '@loretta-ts/core';
+import { generate } from '@loretta-ts/nn';
+import { makeDecoder, makeTrainStep } from '../lib/model';
 
 /** Sizes of the decoder: GPT-2's form. */
 export const MODEL = { vocab: 64, layers: 2, dim: 64, heads: 4, ffDim: 256, length: 32, batch: 8 };
@@ -28,23 +18,12 @@ export interface Work {
 export type WorkName = 'dispatch' | 'gemm' | 'train' | 'generate';
 export const WORKS: readonly WorkName[] = ['dispatch', 'gemm', 'train', 'generate'];
 
-function decoder(): Decoder {
-  const { vocab, layers, dim, heads, ffDim, length } = MODEL;
-  return new Decoder(
-    {
-      ...{ vocab, layers, dim, heads, ffDim, maxLength: length },
-      ...{ norm: 'layer', mlp: 'gelu', positions: 'learned', bias: true },
-    },
-    key(0),
-  );
-}
-
 /** Weights of the decoder by name, for peers that start from the same. */
 export async function weights(
   backend: Backend,
 ): Promise<Record<string, { shape: number[]; data: number[] }>> {
   setBackend(backend);
-  const model = decoder();
+  const model = makeDecoder(MODEL);
   const out: Record<string, { shape: number[]; data: number[] }> = {};
   for (const [name, t] of model.stateDict()) {
     out[name] = { shape: [...t.shape], data: [...(await t.data())] };
@@ -94,44 +73,21 @@ function gemm(): Work {
   };
 }
 
-/** A captured step of AdamW on one batch; `captured` false runs it op by op. */
 function train(captured: boolean): Work {
-  const { vocab, batch, length } = MODEL;
-  const model = decoder();
-  const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3, weightDecay: 0.01 });
-  const n = batch * length;
-  const sequence = Int32Array.from({ length: n + 1 }, (_, i) => (i * 7919) % vocab);
-  const shape = [batch, length];
-  const ids = tensor(sequence.slice(0, n), { shape, dtype: 'i32' });
-  const targets = tensor(sequence.slice(1), { shape, dtype: 'i32' });
-  const body = (x: typeof ids, y: typeof ids, decayed: typeof ids, plain: typeof ids) => {
-    const { value, grads } = valueAndGrad(model.parameters(), () =>
-      crossEntropyLoss(model.logits(model.forward(x)), y),
-    );
-    optimizer.apply(grads, [decayed, plain]);
-    return value;
-  };
-  const program = captured ? capture(body, { state: optimizer.leaves() }) : null;
+  const made = makeTrainStep(MODEL, captured);
   return {
     async run() {
-      const hypers = optimizer.hypers();
-      const loss =
-        program?.call(ids, targets, ...hypers) ?? tidy(() => body(ids, targets, ...hypers));
+      const loss = made.loss();
       const value = await loss.item();
-      for (const t of [loss, ...hypers]) t.dispose();
+      loss.dispose();
       return value;
     },
-    free() {
-      program?.dispose();
-      optimizer.dispose();
-      model.dispose();
-      for (const t of [ids, targets]) t.dispose();
-    },
+    free: () => made.dispose(),
   };
 }
 
 function generation(): Work {
-  const model = decoder();
+  const model = makeDecoder(MODEL);
   const prompt = tensor(Int32Array.of(0), { shape: [1, 1], dtype: 'i32' });
   return {
     async run() {

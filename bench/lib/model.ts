@@ -1,5 +1,5 @@
 /** The decoders that all subjects share: GPT-2's form, sizes S and M; peers build the same. */
-import { capture, key, type Tensor, tensor, valueAndGrad } from '@loretta-ts/core';
+import { capture, key, type Tensor, tensor, tidy, valueAndGrad } from '@loretta-ts/core';
 import { AdamW, crossEntropyLoss, Decoder } from '@loretta-ts/nn';
 
 /** Sizes of a decoder and of a training batch. */
@@ -35,15 +35,20 @@ export function makeDecoder(p: Preset): Decoder {
   );
 }
 
-/** A captured training step on one batch, as every peer does it. */
+/** A training step on one batch, as every peer does it. */
 export interface TrainStep {
-  /** Loss before the update, nats. */
+  /** Loss before the update, nats: a scalar of the caller's. */
+  loss(): Tensor;
+  /** The same, read at once. */
   step(): number;
   readonly decoder: Decoder;
+  /** Of the captured program. */
   readonly instructions: number;
+  dispose(): void;
 }
 
-export function makeTrainStep(p: Preset): TrainStep {
+/** @param captured false runs the step op by op */
+export function makeTrainStep(p: Preset, captured = true): TrainStep {
   const decoder = makeDecoder(p);
   const optimizer = new AdamW(decoder.namedParameters(), { lr: 1e-3, weightDecay: 0.01 });
   const n = p.batch * p.length;
@@ -51,27 +56,39 @@ export function makeTrainStep(p: Preset): TrainStep {
   const shape = [p.batch, p.length];
   const ids = tensor(sequence.slice(0, n), { shape, dtype: 'i32' }).keep();
   const targets = tensor(sequence.slice(1), { shape, dtype: 'i32' }).keep();
-  const run = capture(
-    (x: Tensor, y: Tensor, decayed: Tensor, plain: Tensor) => {
-      const { value, grads } = valueAndGrad(decoder.parameters(), () =>
-        crossEntropyLoss(decoder.logits(decoder.forward(x)), y),
-      );
-      optimizer.apply(grads, [decayed, plain]);
-      return value;
-    },
-    { state: optimizer.leaves() },
-  );
+  const body = (x: Tensor, y: Tensor, decayed: Tensor, plain: Tensor): Tensor => {
+    const { value, grads } = valueAndGrad(decoder.parameters(), () =>
+      crossEntropyLoss(decoder.logits(decoder.forward(x)), y),
+    );
+    optimizer.apply(grads, [decayed, plain]);
+    return value;
+  };
+  const program = capture(body, { state: optimizer.leaves() });
+  const loss = (): Tensor => {
+    const hypers = optimizer.hypers();
+    const value = captured
+      ? program.call(ids, targets, ...hypers)
+      : tidy(() => body(ids, targets, ...hypers));
+    for (const t of hypers) t.dispose();
+    return value;
+  };
   return {
     decoder,
+    loss,
     step() {
-      const [decayed, plain] = optimizer.hypers();
-      const loss = run.call(ids, targets, decayed, plain);
-      const value = loss.itemSync();
-      for (const t of [loss, decayed, plain]) t.dispose();
-      return value;
+      const value = loss();
+      const number = value.itemSync();
+      value.dispose();
+      return number;
     },
     get instructions() {
-      return run.program.instructions.length;
+      return program.program.instructions.length;
+    },
+    dispose() {
+      program.dispose();
+      optimizer.dispose();
+      decoder.dispose();
+      for (const t of [ids, targets]) t.dispose();
     },
   };
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { cpu } from '@loretta-ts/backend-cpu';
 import type { GpuMode } from '@loretta-ts/backend-gpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HOST_GROUPS, isExcluded } from '../conformance/exclusions';
 import { COLUMNS, guideRow, tableRow } from '../gpu/arithmetic';
 import { decoderRun, lorettaRun } from '../gpu/runs';
 import { expectClose } from '../gpu/tolerance';
@@ -29,9 +30,6 @@ afterAll(async () => {
   await reference.dispose();
 });
 
-/** Cases that fail on every backend: a later issue completes them. */
-const EXCLUDED = ['models.mamba.0', 'decode.greedy.3'];
-
 describe.each(modes)('chromium, gpu:%s', (mode) => {
   it('runs on the device that was asked for', async () => {
     const info = await site.run('info', mode);
@@ -41,9 +39,9 @@ describe.each(modes)('chromium, gpu:%s', (mode) => {
   });
 
   it.runIf(existsSync(shared))('agrees with the shared vectors', async () => {
-    const groups = (await site.run('groups')).filter((name) => !/^(tok_|stfiles)/.test(name));
+    const groups = (await site.run('groups')).filter((name) => !HOST_GROUPS.test(name));
     const report = await site.run('conformance', mode, groups);
-    expect(report.failures.filter((f) => !EXCLUDED.includes(f.id))).toEqual([]);
+    expect(report.failures.filter((f) => !isExcluded(f.id))).toEqual([]);
     expect(report.passed).toBeGreaterThan(850);
   });
 

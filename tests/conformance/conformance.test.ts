@@ -7,23 +7,14 @@ import { cpu } from '@loretta-ts/backend-cpu';
 import { describe, expect, it } from 'vitest';
 import { type Case, type Group, groupNames, type Precision, readGroup } from './format';
 import { comparable, perturbed } from './perturb';
+import { EXCLUDED, HOST_GROUPS, isExcluded } from './exclusions';
 import { type GroupReport, runGroup } from './runner';
 import { mismatch } from './verdict';
 
 const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
 const backend = cpu();
 
-/** Cases that fail, and why: a later issue completes them. */
-const EXCLUDED: ReadonlyMap<string, string> = new Map([
-  ['models.mamba.0', 'the decoder has no Mamba mixer yet'],
-  ['decode.greedy.3', 'decodes models/mamba'],
-]);
-
-/** Groups whose results do not depend on the precision: one run is enough. */
-const HOST_GROUPS = /^(tok_|stfiles)/;
-
 const failedIds = (report: GroupReport): string[] => report.failures.map((f) => f.id);
-const isExcluded = (id: string): boolean => EXCLUDED.has(id);
 
 describe.runIf(existsSync(shared))('the shared vectors', () => {
   const names = existsSync(shared) ? groupNames(shared) : [];

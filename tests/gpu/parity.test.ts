@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { cpu } from '@loretta-ts/backend-cpu';
 import { gpu } from '@loretta-ts/backend-gpu';
 import { afterAll, describe, expect, it } from 'vitest';
+import { HOST_GROUPS, isExcluded } from '../conformance/exclusions';
 import { groupNames, readGroup } from '../conformance/format';
 import { runGroup } from '../conformance/runner';
 import { mode } from '../../packages/backend-gpu/test/modes/mode';
@@ -15,17 +16,11 @@ const backend = await gpu({ mode, require: true });
 const reference = cpu();
 afterAll(() => Promise.all([backend.dispose(), reference.dispose()]));
 
-/** Cases that fail on every backend: a later issue completes them. */
-const EXCLUDED = ['models.mamba.0', 'decode.greedy.3'];
-
-/** Groups that no backend has a part in. */
-const HOST_GROUPS = /^(tok_|stfiles)/;
-
 describe.runIf(existsSync(shared))(`the shared vectors, gpu:${mode}`, () => {
   const names = existsSync(shared) ? groupNames(shared) : [];
   it.each(names.filter((name) => !HOST_GROUPS.test(name)))('%s', async (name) => {
     const report = await runGroup(readGroup(shared, name), { backend, precision: 'f32' });
-    expect(report.failures.filter((f) => !EXCLUDED.includes(f.id))).toEqual([]);
+    expect(report.failures.filter((f) => !isExcluded(f.id))).toEqual([]);
     expect(report.passed + report.notApplicable).toBeGreaterThan(0);
   });
 });

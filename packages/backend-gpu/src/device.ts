@@ -27,8 +27,12 @@ const mostKernels = 512;
 interface Compiled {
   readonly name: string;
   readonly run: GpuJsKernel;
+  /** Number of its arguments. */
+  readonly arity: number;
   size: number;
   width: number;
+  /** gpu.js has run it in the mode that was asked for. */
+  proven: boolean;
   /** Results that are on the device: gpu.js needs their kernel to read them. */
   live: number;
   /** Its last result. */
@@ -85,6 +89,7 @@ export class Device {
     return this.#context;
   }
 
+  /** What it has done so far, and what it holds. */
   get counts(): DeviceCounts {
     return {
       ...{ launches: this.#runs, uploads: this.#uploads, reads: this.#reads },
@@ -95,7 +100,10 @@ export class Device {
   /** Runs a kernel for `size` > 0 elements, in rows of `width`. In `webgpu` one call has to end before the next. @throws BackendError */
   run(source: KernelSource, args: readonly Argument[], size: number, width: number = size): Result {
     this.assertAlive();
-    const compiled = this.#kernels.get(source.name) ?? this.#compile(source, outputOf(size, width));
+    const compiled = this.#kernels.get(source.name) ?? this.#compile(source, size, width);
+    if (args.length !== compiled.arity) {
+      throw new BackendError('gpu', `two kernels are called ${source.name}: names are unique`);
+    }
     this.#runs++;
     if (source.fromHost === true) this.#uploads++;
     compiled.used = this.#runs;
@@ -118,8 +126,7 @@ export class Device {
       );
     }
     if (result instanceof Float32Array) {
-      if (compiled.live === 0) this.#assertClass(compiled);
-      compiled.live = 1;
+      this.#assertClass(compiled);
       return result;
     }
     return this.#own(compiled, result);
@@ -166,7 +173,7 @@ export class Device {
 
   #own(compiled: Compiled, resident: Resident): Resident {
     if (this.#context === null) this.#meet(compiled.run);
-    if (compiled.live === 0) this.#assertClass(compiled);
+    this.#assertClass(compiled);
     compiled.live++;
     this.#live++;
     compiled.last = resident;
@@ -181,9 +188,9 @@ export class Device {
     });
   }
 
-  #compile(source: KernelSource, output: Output): Compiled {
+  #compile(source: KernelSource, size: number, width: number): Compiled {
     if (this.#kernels.size >= this.#most) this.#evict();
-    const array = residence(this.mode) === 'texture' && source.fromHost !== true;
+    const textures = residence(this.mode) === 'texture' && source.fromHost !== true;
     const typed = (names: readonly string[], type: string) => names.map((n) => [n, type]);
     const run = this.#gpu.createKernel(functionText(source), {
       precision: 'single',
@@ -195,18 +202,17 @@ export class Device {
       loopMaxIterations,
       ...nativeSettings(this.mode),
       argumentTypes: Object.fromEntries([
-        ...typed(source.arrays, array ? 'ArrayTexture(1)' : 'Array'),
+        ...typed(source.arrays, textures ? 'ArrayTexture(1)' : 'Array'),
         ...typed(source.packed ?? [], 'ArrayTexture(4)'),
         ...typed(source.ints, 'Integer'),
         ...typed(source.floats, 'Float'),
       ]),
-      output,
+      output: outputOf(size, width),
     });
     const compiled: Compiled = {
-      ...{ name: source.name, run, size: 0, width: 0 },
-      live: 0,
-      last: null,
-      used: 0,
+      ...{ name: source.name, run, size, width },
+      arity: source.arrays.length + source.ints.length + source.floats.length,
+      ...{ proven: false, live: 0, last: null, used: 0 },
     };
     this.#kernels.set(source.name, compiled);
     return compiled;
@@ -215,9 +221,8 @@ export class Device {
   /** Drops the kernel whose last run is longest ago, of those without results on the device. */
   #evict(): void {
     let oldest: Compiled | null = null;
-    const onHost = residence(this.mode) === 'host';
     for (const compiled of this.#kernels.values()) {
-      if (compiled.live > 0 && !onHost) continue;
+      if (compiled.live > 0) continue;
       if (oldest === null || compiled.used < oldest.used) oldest = compiled;
     }
     if (oldest === null) return;
@@ -233,10 +238,13 @@ export class Device {
   }
 
   /** gpu.js changes to another kernel class on its own when one does not compile. */
-  #assertClass({ name, run }: Compiled): void {
+  #assertClass(compiled: Compiled): void {
+    if (compiled.proven) return;
+    const { name, run } = compiled;
     const { fallbackReason } = run.kernel;
     const ours = kernelClassOf(this.#gpuJs, this.mode) as unknown as new () => object;
-    if (run.kernel instanceof ours && (fallbackReason ?? null) === null) return;
+    compiled.proven = run.kernel instanceof ours && (fallbackReason ?? null) === null;
+    if (compiled.proven) return;
     throw new BackendError(
       'gpu',
       `gpu.js ran kernel ${name} outside mode ${this.mode} (${fallbackReason ?? 'no reason given'}): ` +

@@ -11,7 +11,7 @@ export interface Context {
   readonly executor: KernelExecutor;
   readonly memory: KernelMemory;
   /** Tables that ops need again and again. */
-  readonly constants: Constants;
+  readonly constants: Pick<Constants, 'get'>;
   /**
    * Longest side of an array of elements of four numbers (GL modes): products read and calculate four at a time. 0 where
    * there are none.
@@ -23,7 +23,7 @@ export interface Context {
 export interface LaunchOptions {
   readonly ints?: readonly number[];
   readonly floats?: readonly number[];
-  readonly before?: readonly Check[];
+  readonly before?: readonly Check[] | undefined;
   /** Name of an op whose i32 result may leave the integers that f32 holds; the result is then asserted. */
   readonly exact?: string | undefined;
   /** Bounds that all elements of the result are known to lie in, or those of an input that they are taken from. */
@@ -91,8 +91,19 @@ export function checkIndices(context: Context, op: string, index: View, length: 
   return checkView(context, op, index, test, [0, length - 1]);
 }
 
-/** An operand of `map`: a view, or what an earlier launch gave. */
+/** An operand of a launch: a view, or what an earlier launch gave. */
 export type Operand = View | DeviceArray;
+
+/** Where the elements of an operand are. */
+export function located(
+  context: Context,
+  op: string,
+  x: Operand,
+): { readonly array: DeviceArray; readonly offset: number } {
+  return 'buffer' in x
+    ? { array: context.memory.load(op, x), offset: x.offset }
+    : { array: x, offset: 0 };
+}
 
 /** One launch of a kernel whose arguments go by name; array `x` starts at the integer `o_x`. */
 export interface NamedLaunch {
@@ -109,21 +120,40 @@ export interface NamedLaunch {
   /** Arrays whose elements hold four numbers, indexed by row and column. */
   readonly packed?: readonly string[];
   readonly before?: readonly Check[];
+  /** As of `LaunchOptions`. */
+  readonly exact?: string;
 }
 
 /** Runs it; the caller owns the result. */
 export function launchNamed(context: Context, launched: NamedLaunch): DeviceArray {
-  const { name, body, size, width, ints = {}, floats = {}, before = [], packed = [] } = launched;
+  const { name, body, size, width, ints = {}, floats = {}, before, packed = [], exact } = launched;
   const names = Object.keys(launched.arrays);
-  const operands = Object.values(launched.arrays);
+  const operands = Object.values(launched.arrays).map((x) => located(context, name, x));
   const source: KernelSource = {
     ...{ name, body, packed, arrays: names, floats: Object.keys(floats) },
     ints: [...names.map((n) => `o_${n}`), ...Object.keys(ints)],
   };
-  const arrays = operands.map((x) => ('buffer' in x ? context.memory.load(name, x) : x));
-  const offsets = operands.map((x) => ('buffer' in x ? x.offset : 0));
-  return compute(context, source, arrays, size, {
-    ...{ ints: [...offsets, ...Object.values(ints)], floats: Object.values(floats), before, width },
+  const offsets = operands.map(({ offset }) => offset);
+  return compute(
+    context,
+    source,
+    operands.map(({ array }) => array),
+    size,
+    {
+      ints: [...offsets, ...Object.values(ints)],
+      floats: Object.values(floats),
+      before,
+      exact,
+      width,
+    },
+  );
+}
+
+/** One number everywhere; the caller owns it. */
+export function filled(context: Context, value: number, size: number): DeviceArray {
+  return launchNamed(context, {
+    ...{ name: 'fill', arrays: {}, floats: { value }, size },
+    body: 'return value;',
   });
 }
 

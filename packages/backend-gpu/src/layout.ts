@@ -50,3 +50,14 @@ export function aroundAxis(
   }
   return { outer, length: shape[axis]!, inner };
 }
+
+/** Rows along the last axis, and their length; no rows where they are empty. */
+export interface Rows {
+  readonly rows: number;
+  readonly d: number;
+}
+
+export function rowsOf({ shape, size }: { readonly shape: Shape; readonly size: number }): Rows {
+  const d = shape.at(-1)!;
+  return { rows: d === 0 ? 0 : size / d, d };
+}

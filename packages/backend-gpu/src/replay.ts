@@ -14,6 +14,12 @@ interface Symbolic extends DeviceArray {
 /** What a kernel does, in order. */
 type Action =
   | { readonly kind: 'load'; readonly op: string; readonly view: View; readonly slot: number }
+  | {
+      readonly kind: 'constant';
+      readonly name: string;
+      readonly make: () => Float32Array;
+      readonly slot: number;
+    }
   | { readonly kind: 'run'; readonly launch: Launch; readonly slot: number }
   | { readonly kind: 'store'; readonly view: View; readonly array: DeviceArray }
   | { readonly kind: 'release'; readonly array: DeviceArray };
@@ -88,7 +94,14 @@ export class Replayer {
       throw new HostValues();
     };
     return {
-      constants: this.#context.constants,
+      // looked up in every run: a table that was not used for long is dropped
+      constants: {
+        get: (name, make) => {
+          const table = this.#symbol(0);
+          this.#actions.push({ kind: 'constant', name, make, slot: table.slot });
+          return table;
+        },
+      },
       packs: this.#context.packs,
       memory: {
         load: (op, view) => {
@@ -115,7 +128,7 @@ export class Replayer {
   }
 }
 
-function play({ executor, memory }: Context, { actions, slots }: Recording): void {
+function play({ executor, memory, constants }: Context, { actions, slots }: Recording): void {
   const real = (array: DeviceArray): DeviceArray =>
     'slot' in array ? slots[(array as Symbolic).slot]! : array;
   for (const action of actions) {
@@ -124,7 +137,9 @@ function play({ executor, memory }: Context, { actions, slots }: Recording): voi
       const before = (launch.before ?? []).map((c): Check => ({ ...c, array: real(c.array) }));
       slots[slot] = executor.run({ ...launch, arrays: launch.arrays.map(real), before });
     } else if (action.kind === 'load') slots[action.slot] = memory.load(action.op, action.view);
-    else if (action.kind === 'store') memory.store(action.view, real(action.array));
+    else if (action.kind === 'constant') {
+      slots[action.slot] = constants.get(action.name, action.make);
+    } else if (action.kind === 'store') memory.store(action.view, real(action.array));
     else executor.release(real(action.array));
   }
   slots.fill(null);

@@ -78,14 +78,15 @@ export function dotStrides(operand: string, rank: number): string {
 
 /**
  * `const <out>`: the sum of `term(i)` for i < count, four at a time: shorter chains of roundings, fewer turns of the loop.
- * `count` is the name of an integer argument.
+ * `count` is the name of an integer argument. The loop names it: gpu.js takes a bound that was calculated
+ * from it for a constant, and WebGL 1 has no such loops.
  */
 export function sumOver(out: string, count: string, term: (i: string) => string): string {
   const [i, j] = [`i_${out}`, `j_${out}`];
   const parts = [0, 1, 2, 3].map((n) => `${out}${n}`);
   const fours = `fours_${out}`;
   return `${parts.map((p) => `let ${p} = 0.0;\n`).join('')}const ${fours} = Math.floor(${count} / 4);
-for (let ${i} = 0; ${i} < ${fours}; ${i}++) {
+for (let ${i} = 0; 4 * ${i} + 3 < ${count}; ${i}++) {
 ${parts.map((p, n) => `  ${p} += ${term(`(4 * ${i} + ${n})`)};\n`).join('')}}
 for (let ${j} = 0; ${j} < 3; ${j}++) {
   const r_${out} = 4 * ${fours} + ${j};

@@ -88,7 +88,8 @@ export interface Backend {
   readonly wholeArrays?: boolean;
   /**
    * A kernel for one instruction of a captured program: what can be decided by shapes and attributes is decided once. The
-   * views stay; their buffers and offsets may change between runs. Absent where kernels decide nothing that costs.
+   * views stay; their buffers and offsets may change between runs, their sizes do not: not together with `blockElements`.
+   * Absent where kernels decide nothing that costs.
    */
   prepare?(name: OpName, ins: readonly View[], outs: readonly View[], attrs: object): () => void;
   /** True when `readSync` exists. */

@@ -10,13 +10,22 @@ import {
   type View,
 } from '@loretta-ts/core';
 import type { DeviceArray } from '../executor';
-import { expInto, logInto } from '../formulas';
+import { expInto } from '../formulas';
 import { broadcastStrides } from '../layout';
-import { type Context, finish, launchNamed, type Operand } from '../launch';
-import { divide, maxElements, sumOver, times } from '../source';
+import { type Context, filled, finish, launchNamed, type Operand } from '../launch';
+import { divide, maxElements, times } from '../source';
 import { type Matrices, product } from './product';
 import { reduceAxes } from './reduce';
-import { lowest, minusInfinity, rowMax, rowSumExp } from './softmax';
+import {
+  lowest,
+  minusInfinity,
+  overRows,
+  rowLogSumExp,
+  rowMax,
+  rowSoftmax,
+  rowSoftmaxGrad,
+  rowSumExp,
+} from './softmax';
 
 /** Inputs by name, and the sizes of q `[b, t, h, d]`, k `[b, s, hkv, d]`, v `[b, s, hkv, dv]`. */
 interface Problem {
@@ -53,26 +62,17 @@ function problemOf(op: string, ins: readonly View[], { has }: AttentionAttrs): P
   return { q, k, v, mask, bias, segments, lengths, rest: ins.slice(at), sizes, rows };
 }
 
-/** Heads of a tensor `[b, rows, heads, width]` as matrices of the batch [b, hkv, group]; groups share a head of keys. */
-function heads(
-  p: Problem,
-  x: View,
-): Omit<Matrices, 'row' | 'column'> & { row: number; width: number } {
+/**
+ * Heads of a tensor `[b, rows, heads, width]` as matrices `[rows, width]` of the batch [b, hkv, group], or turned as
+ * `[width, rows]`; a group shares a head of keys.
+ */
+function headMatrices(p: Problem, x: View, turned = false): Matrices {
   const [, rows, count, width] = x.shape as [number, number, number, number];
   const { hkv, group } = p.sizes;
   const shared = count === hkv && group > 1;
-  const perKv = shared ? width : group * width;
-  return {
-    array: x,
-    batch: [rows * count * width, perKv, shared ? 0 : width],
-    ...{ row: count * width, width },
-  };
-}
-
-/** A tensor's heads as `[rows, width]`, or turned as `[width, rows]`. */
-function headMatrices(p: Problem, x: View, turned = false): Matrices {
-  const { array, batch, row } = heads(p, x);
-  return turned ? { array, batch, row: 1, column: row } : { array, batch, row, column: 1 };
+  const batch = [rows * count * width, shared ? width : group * width, shared ? 0 : width];
+  const row = count * width;
+  return turned ? { array: x, batch, row: 1, column: row } : { array: x, batch, row, column: 1 };
 }
 
 /** `[b, hkv, group, t, s]` in one piece, or turned as `[s, t]`. */
@@ -92,7 +92,7 @@ function scores(context: Context, p: Problem, attrs: AttentionAttrs): DeviceArra
     headMatrices(p, p.q),
     headMatrices(p, p.k, true),
     { batch: batchOf(p), m: t, n: s, k: d },
-    attrs.scale,
+    { factor: attrs.scale },
   );
   const arrays: Record<string, Operand> = { raw };
   const ints: Record<string, number> = { t, s, h };
@@ -136,16 +136,13 @@ ${conditions.map((c) => `if (${c}) { return none; }\n`).join('')}return raw[this
 function fromHeads(
   context: Context,
   x: DeviceArray,
-  sizes: {
-    readonly heads: number;
-    readonly group: number;
-    readonly rows: number;
-    readonly width: number;
-  },
-  size: number,
+  sizes: Readonly<Record<'heads' | 'group' | 'rows' | 'width', number>>,
+  batch: number,
 ): DeviceArray {
+  const { heads, rows, width } = sizes;
   const out = launchNamed(context, {
-    ...{ name: 'attention.fromHeads', arrays: { x }, ints: sizes, size },
+    ...{ name: 'attention.fromHeads', arrays: { x }, ints: sizes },
+    size: batch * rows * heads * width,
     body: `${divide('q1', 'c', 'this.thread.x', 'width')}${divide('q2', 'head', 'q1', 'heads')}${divide('b', 'r', 'q2', 'rows')}
 const at = ((b * heads + head) * group * rows + r) * width + c;
 let sum = 0.0;
@@ -156,48 +153,30 @@ return sum;`,
   return out;
 }
 
-/** `[b, t, h, width]`: weights `[b, h, t, s]` times x `[b, s, hkv, width]`, times the factor. */
-function mixKeys(
+/**
+ * Weights `[b, h, t, s]` times x `[b, s, hkv, width]`: `[b, t, h, width]`. To keys, the weights turned, times x
+ * `[b, t, h, width]`, summed over the heads of a group: `[b, s, hkv, width]`.
+ */
+function mix(
   context: Context,
   p: Problem,
   weights: DeviceArray,
   x: View,
-  factor: number,
+  { toKeys = false, factor = 1 }: { readonly toKeys?: boolean; readonly factor?: number } = {},
 ): DeviceArray {
-  const { b, t, s, h } = p.sizes;
+  const { b, t, s, h, hkv, group } = p.sizes;
   const width = x.shape[3]!;
-  const sizes = { batch: batchOf(p), m: t, n: width, k: s };
-  const mixed = product(context, weightMatrices(p, weights), headMatrices(p, x), sizes, factor);
-  return fromHeads(context, mixed, { heads: h, group: 1, rows: t, width }, b * t * h * width);
+  const [m, k] = toKeys ? [s, t] : [t, s];
+  const left = weightMatrices(p, weights, toKeys);
+  const sizes = { batch: batchOf(p), m, n: width, k };
+  const mixed = product(context, left, headMatrices(p, x), sizes, { factor });
+  const [heads, summed] = toKeys ? [hkv, group] : [h, 1];
+  return fromHeads(context, mixed, { heads, group: summed, rows: m, width }, b);
 }
 
-/** `[b, s, hkv, width]`: weights, turned, times x `[b, t, h, width]`, summed over the heads of a group. */
-function mixQueries(
-  context: Context,
-  p: Problem,
-  weights: DeviceArray,
-  x: View,
-  factor: number,
-): DeviceArray {
-  const { b, t, s, hkv, group } = p.sizes;
-  const width = x.shape[3]!;
-  const sizes = { batch: batchOf(p), m: s, n: width, k: t };
-  const mixed = product(
-    context,
-    weightMatrices(p, weights, true),
-    headMatrices(p, x),
-    sizes,
-    factor,
-  );
-  return fromHeads(context, mixed, { heads: hkv, group, rows: s, width }, b * s * hkv * width);
-}
-
-function constant(context: Context, out: View, value: 'zeros' | 'lowest'): void {
-  if (out.size === 0) return;
-  const body = 'return none;';
-  const floats = value === 'zeros' ? { none: 0 } : minusInfinity;
-  const array = launchNamed(context, { name: value, arrays: {}, floats, size: out.size, body });
-  finish(context, [[out, array]]);
+/** One number everywhere in a view. */
+function constant(context: Context, out: View, value: number): void {
+  if (out.size > 0) finish(context, [[out, filled(context, value, out.size)]]);
 }
 
 function attention(context: Context): Kernel<'attention'> {
@@ -205,31 +184,19 @@ function attention(context: Context): Kernel<'attention'> {
     const p = problemOf('attention', ins, attrs);
     const { s } = p.sizes;
     if (s === 0 || p.rows === 0) {
-      constant(context, out!, 'zeros');
-      constant(context, lse!, 'lowest');
+      constant(context, out!, 0);
+      constant(context, lse!, -Infinity);
       return;
     }
+    const shape = { rows: p.rows, d: s };
     const raw = scores(context, p, attrs);
-    const top = rowMax(context, raw, p.rows, s);
-    const total = rowSumExp(context, raw, top, p.rows, s);
-    const sums = launchNamed(context, {
-      ...{ name: 'attention.lse', arrays: { top, total }, floats: minusInfinity, size: p.rows },
-      body: `const m = top[this.thread.x];
-if (m < ${lowest}) { return none; }
-${logInto('l', 'total[this.thread.x]')}return m + l;`,
-    });
-    const shared = [raw, top, total];
+    const top = rowMax(context, raw, shape);
+    const total = rowSumExp(context, raw, top, shape);
     if (out!.size > 0) {
-      const weights = launchNamed(context, {
-        ...{ name: 'attention.weights', arrays: { raw, top, total }, ints: { s } },
-        size: p.rows * s,
-        body: `${divide('row', 'j', 'this.thread.x', 's')}const m = top[row];
-if (m < ${lowest}) { return 0; }
-return Math.exp(raw[this.thread.x] - m) / total[row];`,
-      });
-      finish(context, [[out!, mixKeys(context, p, weights, p.v, 1)]], [weights]);
+      const weights = rowSoftmax(context, raw, top, total, shape);
+      finish(context, [[out!, mix(context, p, weights, p.v)]], [weights]);
     }
-    finish(context, [[lse!, sums]], shared);
+    finish(context, [[lse!, rowLogSumExp(context, top, total, shape)]], [raw, top, total]);
   };
 }
 
@@ -239,21 +206,10 @@ return Math.exp(raw[this.thread.x] - m) / total[row];`,
  */
 function scoreGrads(context: Context, p: Problem, weights: DeviceArray, dout: View): DeviceArray {
   const { t, s, dv } = p.sizes;
-  const size = p.rows * s;
-  const turned = headMatrices(p, p.v, true);
-  const dp = product(context, headMatrices(p, dout), turned, {
-    ...{ batch: batchOf(p), m: t, n: s, k: dv },
-  });
-  const drift = launchNamed(context, {
-    ...{ name: 'attention.drift', arrays: { weights, dp }, ints: { s }, size: p.rows },
-    body: `const base = this.thread.x * s;
-${sumOver('total', 's', (j) => `weights[base + ${j}] * dp[base + ${j}]`)}return total;`,
-  });
-  const ds = launchNamed(context, {
-    ...{ name: 'attention.ds', arrays: { weights, dp, drift }, ints: { s }, size },
-    body: `${divide('row', 'j', 'this.thread.x', 's')}return weights[this.thread.x] * (dp[this.thread.x] - drift[row]);`,
-  });
-  for (const array of [dp, drift]) context.executor.release(array);
+  const sizes = { batch: batchOf(p), m: t, n: s, k: dv };
+  const dp = product(context, headMatrices(p, dout), headMatrices(p, p.v, true), sizes);
+  const ds = rowSoftmaxGrad(context, weights, dp, { rows: p.rows, d: s });
+  context.executor.release(dp);
   return ds;
 }
 
@@ -264,28 +220,25 @@ function attentionGrad(context: Context): Kernel<'attentionGrad'> {
     const { b, h, t, s } = p.sizes;
     const outs = [dq!, dk!, dv!, ...(dbias === undefined ? [] : [dbias])];
     if (s === 0 || p.rows === 0) {
-      for (const out of outs) constant(context, out, 'zeros');
+      for (const out of outs) constant(context, out, 0);
       return;
     }
     const raw = scores(context, p, attrs);
-    const weights = launchNamed(context, {
-      ...{ name: 'attention.p', arrays: { raw, lse }, ints: { s }, size: p.rows * s },
-      body: `${divide('row', 'j', 'this.thread.x', 's')}const l = lse[o_lse + row];
-if (l < ${lowest}) { return 0; }
-${expInto('p', 'raw[this.thread.x] - l')}return p;`,
-    });
+    const body = `if (lse < ${lowest}) { return 0; }\n${expInto('p', 'x - lse')}return p;`;
+    const shape = { rows: p.rows, d: s };
+    const weights = overRows(context, 'attention.p', { x: raw }, { lse }, body, shape);
     context.executor.release(raw);
     const ds = scoreGrads(context, p, weights, dout);
+    const [factor, toKeys] = [attrs.scale, true];
     const results: [View, DeviceArray][] = [];
-    if (dq!.size > 0) results.push([dq!, mixKeys(context, p, ds, p.k, attrs.scale)]);
-    if (dk!.size > 0) results.push([dk!, mixQueries(context, p, ds, p.q, attrs.scale)]);
-    if (dv!.size > 0) results.push([dv!, mixQueries(context, p, weights, dout, 1)]);
+    if (dq!.size > 0) results.push([dq!, mix(context, p, ds, p.k, { factor })]);
+    if (dk!.size > 0) results.push([dk!, mix(context, p, ds, p.q, { factor, toKeys })]);
+    if (dv!.size > 0) results.push([dv!, mix(context, p, weights, dout, { toKeys })]);
     if (dbias !== undefined) {
-      const shape = [b, h, t, s];
-      const strides = broadcastStrides(dbias.shape, shape);
-      const axes = times(4, (i) => i).filter((i) => strides[i] === 0 && shape[i]! > 1);
-      const from = { array: ds, offset: 0, shape, integers: false };
-      results.push([dbias, reduceAxes(context, 'sum', from, axes)]);
+      const all = [b, h, t, s];
+      const strides = broadcastStrides(dbias.shape, all);
+      const axes = times(4, (i) => i).filter((i) => strides[i] === 0 && all[i]! > 1);
+      results.push([dbias, reduceAxes(context, 'sum', { x: ds, shape: all }, axes)]);
     }
     finish(context, results, [weights, ds]);
   };

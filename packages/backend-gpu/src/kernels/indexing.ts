@@ -142,7 +142,7 @@ const embeddingGradSorted: KernelSource = {
   floats: [],
   body: `${divide('i', 'j', 'this.thread.x', 'row')}let s = 0.0;
 const from = starts[i];
-const count = starts[i + 1] - from;
+let count = starts[i + 1] - from;
 for (let t = 0; t < count; t++) { s += dy[od + order[from + t] * row + j]; }
 return s;`,
 };

@@ -1,20 +1,12 @@
 /** Layer and RMS normalisation: statistics of rows, then elements; gradients of the vectors by chunks of rows. */
-import type { Kernel, Kernels, View } from '@loretta-ts/core';
+import type { Kernel, Kernels } from '@loretta-ts/core';
 import type { DeviceArray } from '../executor';
-import { type Context, finish, launchNamed, type Operand } from '../launch';
+import { type Rows, rowsOf } from '../layout';
+import { type Context, filled, finish, launchNamed, type Operand } from '../launch';
 import { divide, sumOver } from '../source';
+import { reduceAxes } from './reduce';
 
 type NormName = 'layerNorm' | 'layerNormGrad' | 'rmsNorm' | 'rmsNormGrad';
-
-interface Rows {
-  readonly rows: number;
-  readonly d: number;
-}
-
-function rowsOf(x: View): Rows {
-  const d = x.shape.at(-1)!;
-  return { rows: x.size / d, d };
-}
 
 /** One number for each row: the sum of `term`, then a formula of `total`. */
 function perRow(
@@ -71,17 +63,9 @@ for (let k = 0; k < ${chunk}; k++) {
 return total;`,
   });
   if (chunks === 1) return parts;
-  const sums = launchNamed(context, {
-    ...{ name: 'columnSums', arrays: { x: parts }, ints: { d, chunks }, size: d },
-    body: `${sumOver('total', 'chunks', (k) => `x[${k} * d + this.thread.x]`)}return total;`,
-  });
+  const sums = reduceAxes(context, 'sum', { x: parts, shape: [chunks, d] }, [0]);
   context.executor.release(parts);
   return sums;
-}
-
-/** No rows: the vectors' gradients are zeros. */
-function zeros(context: Context, d: number): DeviceArray {
-  return launchNamed(context, { name: 'zeros', arrays: {}, size: d, body: 'return 0;' });
 }
 
 function layerNorm(context: Context): Kernel<'layerNorm'> {
@@ -113,8 +97,8 @@ function layerNormGrad(context: Context): Kernel<'layerNormGrad'> {
     const shape = rowsOf(x!);
     if (shape.rows === 0) {
       finish(context, [
-        [dweight!, zeros(context, shape.d)],
-        [dbias!, zeros(context, shape.d)],
+        [dweight!, filled(context, 0, shape.d)],
+        [dbias!, filled(context, 0, shape.d)],
       ]);
       return;
     }
@@ -124,13 +108,20 @@ function layerNormGrad(context: Context): Kernel<'layerNormGrad'> {
       `(x[o_x + ${i}] - mean[o_mean + ${r}]) * rstd[o_rstd + ${r}]`;
     const weighted = { ...ins, weight: weight! };
     const first = perRow(
-      ...([context, 'layerNormGrad.mean', { dy: dy!, weight: weight! }] as const),
-      ...([g, 'total / d', shape] as const),
+      context,
+      'layerNormGrad.mean',
+      { dy: dy!, weight: weight! },
+      g,
+      'total / d',
+      shape,
     );
     const second = perRow(
-      ...([context, 'layerNormGrad.dot', weighted] as const),
+      context,
+      'layerNormGrad.dot',
+      weighted,
       (i) => `${g(i)} * ${xhatAt(`base + ${i}`, 'row')}`,
-      ...(['total / d', shape] as const),
+      'total / d',
+      shape,
     );
     const dxs = perElement(
       context,
@@ -140,8 +131,11 @@ function layerNormGrad(context: Context): Kernel<'layerNormGrad'> {
       shape,
     );
     const dws = perColumn(
-      ...([context, 'layerNormGrad.weight', ins] as const),
-      ...([`dy[o_dy + i] * ${xhatAt('i', 'r')}`, shape] as const),
+      context,
+      'layerNormGrad.weight',
+      ins,
+      `dy[o_dy + i] * ${xhatAt('i', 'r')}`,
+      shape,
     );
     const dbs = perColumn(context, 'normGrad.bias', { dy: dy! }, 'dy[o_dy + i]', shape);
     finish(
@@ -162,8 +156,13 @@ function rmsNorm(context: Context): Kernel<'rmsNorm'> {
     const shape = rowsOf(x!);
     const at = (i: string) => `x[o_x + base + ${i}]`;
     const r = perRow(
-      ...([context, 'rmsNorm.rstd', { x: x! }, (i: string) => `${at(i)} * ${at(i)}`] as const),
-      ...(['1 / Math.sqrt(total / d + eps)', shape, { eps }] as const),
+      context,
+      'rmsNorm.rstd',
+      { x: x! },
+      (i: string) => `${at(i)} * ${at(i)}`,
+      '1 / Math.sqrt(total / d + eps)',
+      shape,
+      { eps },
     );
     const y = perElement(
       context,
@@ -183,16 +182,19 @@ function rmsNormGrad(context: Context): Kernel<'rmsNormGrad'> {
   return ([x, weight, rstd, dy], [dx, dweight]) => {
     const shape = rowsOf(x!);
     if (shape.rows === 0) {
-      finish(context, [[dweight!, zeros(context, shape.d)]]);
+      finish(context, [[dweight!, filled(context, 0, shape.d)]]);
       return;
     }
     const ins = { x: x!, rstd: rstd!, dy: dy! };
     const weighted = { ...ins, weight: weight! };
     const dot = perRow(
-      ...([context, 'rmsNormGrad.dot', weighted] as const),
+      context,
+      'rmsNormGrad.dot',
+      weighted,
       (i) =>
         `dy[o_dy + base + ${i}] * weight[o_weight + ${i}] * x[o_x + base + ${i}] * rstd[o_rstd + row]`,
-      ...(['total / d', shape] as const),
+      'total / d',
+      shape,
     );
     const dxs = perElement(
       context,
@@ -202,8 +204,11 @@ function rmsNormGrad(context: Context): Kernel<'rmsNormGrad'> {
       shape,
     );
     const dws = perColumn(
-      ...([context, 'rmsNormGrad.weight', ins] as const),
-      ...(['dy[o_dy + i] * x[o_x + i] * rstd[o_rstd + r]', shape] as const),
+      context,
+      'rmsNormGrad.weight',
+      ins,
+      'dy[o_dy + i] * x[o_x + i] * rstd[o_rstd + r]',
+      shape,
     );
     finish(
       context,

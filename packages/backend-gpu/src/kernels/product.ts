@@ -1,10 +1,20 @@
 /**
- * Products of strided matrices. In the GL modes operands are first packed, four numbers of a row in one element: a thread
- * then reads 5 elements for 16 multiplications, where one by one it reads 32.
+ * Products of strided matrices. In the GL modes operands are first packed, four numbers along the sum in one element: a
+ * thread then reads 4 elements for 16 multiplications, where one by one it reads 32.
  */
 import type { DeviceArray } from '../executor';
 import { type Context, launchNamed, type Operand } from '../launch';
-import { coordinates, divide, dotStrides, sizeNames, strideNames, sumOver, times } from '../source';
+import {
+  coordinates,
+  divide,
+  dotStrides,
+  maxElements,
+  notExact,
+  sizeNames,
+  strideNames,
+  sumOver,
+  times,
+} from '../source';
 
 /** Matrices `[...batch, rows, columns]` in memory. */
 export interface Matrices {
@@ -23,14 +33,23 @@ export interface ProductSizes {
   readonly k: number;
 }
 
-/** `[...batch, m, n]`, times `factor`; the caller owns it. All sizes are at least 1. */
+/** What else a product is asked for. */
+export interface ProductOptions {
+  /** Of every element of the result (1). */
+  readonly factor?: number;
+  /** i32: a sum that leaves what f32 holds on the way is refused. */
+  readonly integers?: boolean;
+}
+
+/** `[...batch, m, n]`; the caller owns it. The result is not empty. */
 export function product(
   context: Context,
   a: Matrices,
   b: Matrices,
   sizes: ProductSizes,
-  factor = 1,
+  { factor = 1, integers = false }: ProductOptions = {},
 ): DeviceArray {
+  if (integers) return integerProduct(context, a, b, sizes);
   const { m, n, k } = sizes;
   const pays = m >= 8 && n >= 8 && k >= 8;
   const fits = batchSize(sizes) * Math.max(m, n) <= context.packs && k <= 4 * context.packs;
@@ -46,6 +65,46 @@ function named(names: readonly string[], values: readonly number[]): Record<stri
   return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
 }
 
+/** Integer arguments that place matrices in a batch. */
+function batchInts(
+  { batch }: Pick<ProductSizes, 'batch'>,
+  operands: Readonly<Record<string, Matrices>>,
+): Record<string, number> {
+  const rank = batch.length;
+  return Object.assign(
+    named(sizeNames(rank), batch.slice(1)),
+    ...Object.entries(operands).map(([name, x]) => named(strideNames(name, rank), x.batch)),
+  );
+}
+
+/** One element at a time: `sum` is the source of the sum of the terms, over `i` < k, and of its return. */
+function elementwise(
+  context: Context,
+  name: string,
+  [a, b]: readonly [Matrices, Matrices],
+  sizes: ProductSizes,
+  sum: (term: (i: string) => string) => string,
+  options: { readonly floats?: Readonly<Record<string, number>>; readonly exact?: string } = {},
+): DeviceArray {
+  const { m, n, k } = sizes;
+  const rank = sizes.batch.length;
+  return launchNamed(context, {
+    name: `${name}/${rank}`,
+    arrays: { a: a.array, b: b.array },
+    ints: {
+      ...batchInts(sizes, { a, b }),
+      ...{ m, n, k, am: a.row, ak: a.column, bk: b.row, bn: b.column },
+    },
+    ...options,
+    size: batchSize(sizes) * m * n,
+    body: `${divide('line', 'column', 'this.thread.x', 'n')}${divide('batch', 'row', 'line', 'm')}
+${coordinates('batch', rank)}
+const pa = o_a + ${dotStrides('a', rank)} + row * am;
+const pb = o_b + ${dotStrides('b', rank)} + column * bn;
+${sum((i) => `a[pa + ${i} * ak] * b[pb + ${i} * bk]`)}`,
+  });
+}
+
 function plainProduct(
   context: Context,
   a: Matrices,
@@ -53,25 +112,26 @@ function plainProduct(
   sizes: ProductSizes,
   factor: number,
 ): DeviceArray {
-  const { batch, m, n, k } = sizes;
-  const rank = batch.length;
-  return launchNamed(context, {
-    name: `product/${rank}`,
-    arrays: { a: a.array, b: b.array },
-    ints: {
-      ...named(sizeNames(rank), batch.slice(1)),
-      ...named(strideNames('a', rank), a.batch),
-      ...named(strideNames('b', rank), b.batch),
-      ...{ m, n, k, am: a.row, ak: a.column, bk: b.row, bn: b.column },
-    },
-    floats: { factor },
-    size: batchSize(sizes) * m * n,
-    body: `${divide('line', 'column', 'this.thread.x', 'n')}${divide('batch', 'row', 'line', 'm')}
-${coordinates('batch', rank)}
-const pa = o_a + ${dotStrides('a', rank)} + row * am;
-const pb = o_b + ${dotStrides('b', rank)} + column * bn;
-${sumOver('total', 'k', (i) => `a[pa + ${i} * ak] * b[pb + ${i} * bk]`)}return total * factor;`,
-  });
+  const sum = (term: (i: string) => string): string =>
+    `${sumOver('total', 'k', term)}return total * factor;`;
+  return elementwise(context, 'product', [a, b], sizes, sum, { floats: { factor } });
+}
+
+function integerProduct(
+  context: Context,
+  a: Matrices,
+  b: Matrices,
+  sizes: ProductSizes,
+): DeviceArray {
+  const sum = (term: (i: string) => string): string => `let total = 0.0;
+let lost = 0;
+for (let i = 0; i < k; i++) {
+  total += ${term('i')};
+  if (Math.abs(total) >= ${maxElements}) { lost = 1; }
+}
+if (lost > 0) { return ${notExact}; }
+return total;`;
+  return elementwise(context, 'product.i32', [a, b], sizes, sum, { exact: 'matmul' });
 }
 
 /** `[batch * rows, ⌈columns / 4⌉]` elements of four numbers; what is beside the matrix is 0. */
@@ -88,11 +148,7 @@ function pack(
   return launchNamed(context, {
     name: `pack/${rank}`,
     arrays: { x: x.array },
-    ints: {
-      ...named(sizeNames(rank), batch.slice(1)),
-      ...named(strideNames('x', rank), x.batch),
-      ...{ rows, columns, row: x.row, column: x.column },
-    },
+    ints: { ...batchInts({ batch }, { x }), rows, columns, row: x.row, column: x.column },
     width: fours,
     size: batch.reduce((p, q) => p * q, 1) * rows * fours,
     body: `${divide('batch', 'r', 'this.thread.y', 'rows')}

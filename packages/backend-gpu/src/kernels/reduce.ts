@@ -3,7 +3,7 @@ import type { Kernel, Kernels, Shape, View } from '@loretta-ts/core';
 import { ShapeError } from '@loretta-ts/core';
 import type { DeviceArray } from '../executor';
 import { aroundAxis } from '../layout';
-import { compute, type Context, exactFor, launch } from '../launch';
+import { compute, type Context, exactFor, launch, located, type Operand } from '../launch';
 import { divide, type KernelSource, maxElements, notExact } from '../source';
 
 type FoldName = 'sum' | 'prod' | 'max' | 'min';
@@ -112,19 +112,19 @@ function split(group: Group): readonly Group[] {
 
 /** Elements to reduce. */
 interface Reduced {
-  readonly array: DeviceArray;
-  readonly offset: number;
+  readonly x: Operand;
   readonly shape: Shape;
-  readonly integers: boolean;
+  readonly integers?: boolean;
 }
 
 /** Reduces axes; the caller owns the result. */
 export function reduceAxes(
   context: Context,
   op: FoldName,
-  { array, offset, shape, integers }: Reduced,
+  { x, shape, integers = false }: Reduced,
   axes: readonly number[],
 ): DeviceArray {
+  const { array, offset } = located(context, op, x);
   const groups = groupsOf(shape, axes).flatMap(split);
   // Nothing to reduce is a copy: a reduction over one element.
   if (groups.length === 0) {
@@ -147,9 +147,8 @@ function fold(context: Context, op: FoldName): Kernel<FoldName> {
     const reduced = axes.reduce((n, a) => n * shape[a]!, 1);
     if (op === 'max' || op === 'min') refuseEmpty(op, reduced, out!, shape);
     if (out!.size === 0) return;
-    const array = context.memory.load(op, x!);
     const integers = x!.dtype === 'i32';
-    const result = reduceAxes(context, op, { array, offset: x!.offset, shape, integers }, axes);
+    const result = reduceAxes(context, op, { x: x!, shape, integers }, axes);
     context.memory.store(out!, result);
   };
 }

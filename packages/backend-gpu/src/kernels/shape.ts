@@ -3,7 +3,7 @@ import type { Kernel, Kernels, View } from '@loretta-ts/core';
 import { BackendError, stridesOf } from '@loretta-ts/core';
 import type { DeviceArray } from '../executor';
 import { aroundAxis } from '../layout';
-import { compute, type Context, launch } from '../launch';
+import { compute, type Context, filled, launch } from '../launch';
 import { assertExact } from '../memory';
 import { coordinates, divide, type KernelSource, maxInteger, sizeNames, times } from '../source';
 import { broadcast, launchMap } from './elementwise';
@@ -189,14 +189,6 @@ const copySource: KernelSource = {
   body: 'return a[offset + this.thread.x];',
 };
 
-const fillSource: KernelSource = {
-  name: 'fill',
-  arrays: [],
-  ints: [],
-  floats: ['value'],
-  body: 'return value;',
-};
-
 function fill(context: Context): Kernel<'fill'> {
   return (_, [out], { value }) => {
     const { dtype, size, buffer, offset } = out!;
@@ -206,7 +198,7 @@ function fill(context: Context): Kernel<'fill'> {
       return;
     }
     const element = dtype === 'bool' ? Number(value !== 0) : value;
-    launch(context, fillSource, [], out!, { floats: [element] });
+    if (size > 0) context.memory.store(out!, filled(context, element, size));
   };
 }
 

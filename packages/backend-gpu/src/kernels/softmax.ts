@@ -3,7 +3,9 @@ import { type Kernel, type Kernels, ValueError, type View } from '@loretta-ts/co
 import type { DeviceArray } from '../executor';
 import { checkView, type Context, finish, launchNamed, type Operand } from '../launch';
 import { expInto, logInto } from '../formulas';
+import { type Rows, rowsOf } from '../layout';
 import { divide, sumOver } from '../source';
+import { reduceAxes } from './reduce';
 
 type SoftmaxName =
   | 'softmax'
@@ -22,26 +24,9 @@ const highest = '3.4028234e38';
 /** An argument, since the literal becomes the lowest finite number in shaders. */
 export const minusInfinity: { readonly none: number } = { none: -Infinity };
 
-/** Rows and their length. */
-function rowsOf(x: View): { readonly rows: number; readonly d: number } {
-  const d = x.shape.at(-1)!;
-  return { rows: d === 0 ? 0 : x.size / d, d };
-}
-
 /** Largest of each row; NaN wins. */
-export function rowMax(context: Context, x: Operand, rows: number, d: number): DeviceArray {
-  return launchNamed(context, {
-    ...{ name: 'rowMax', arrays: { x }, ints: { d }, size: rows },
-    body: `const base = o_x + this.thread.x * d;
-let top = x[base];
-let nan = 0.0;
-for (let j = 0; j < d; j++) {
-  const v = x[base + j];
-  if (v > top) { top = v; }
-  if (!(v > 0 || v <= 0)) { nan = nan + v; }
-}
-return nan === 0 ? top : nan;`,
-  });
+export function rowMax(context: Context, x: Operand, { rows, d }: Rows): DeviceArray {
+  return reduceAxes(context, 'max', { x, shape: [rows, d] }, [1]);
 }
 
 /** Σ exp(x - top) of each row; 0 where nothing is above -∞. */
@@ -49,8 +34,7 @@ export function rowSumExp(
   context: Context,
   x: Operand,
   top: DeviceArray,
-  rows: number,
-  d: number,
+  { rows, d }: Rows,
 ): DeviceArray {
   return launchNamed(context, {
     ...{ name: 'rowSumExp', arrays: { x, top }, ints: { d }, size: rows, floats: { nan: NaN } },
@@ -62,14 +46,29 @@ ${sumOver('total', 'd', (i) => `Math.exp(x[base + ${i}] - shift)`)}return total;
   });
 }
 
+/** log Σ exp of each row, from its maximum and `rowSumExp`; -∞ where nothing is above it. */
+export function rowLogSumExp(
+  context: Context,
+  top: DeviceArray,
+  total: DeviceArray,
+  { rows }: Rows,
+): DeviceArray {
+  return launchNamed(context, {
+    ...{ name: 'rowLogSumExp', arrays: { top, total }, floats: minusInfinity, size: rows },
+    body: `const m = top[this.thread.x];
+if (m < ${lowest}) { return none; }
+${logInto('l', 'total[this.thread.x]')}return m + l;`,
+  });
+}
+
 /** Runs a formula over elements: `r` is the row, `c` the column, `x` and `dy` the elements. */
-function overRows(
+export function overRows(
   context: Context,
   name: string,
-  elements: Readonly<Record<string, View>>,
+  elements: Readonly<Record<string, Operand>>,
   perRow: Readonly<Record<string, Operand>>,
   body: string,
-  { rows, d }: { readonly rows: number; readonly d: number },
+  { rows, d }: Rows,
   ints: Readonly<Record<string, number>> = {},
 ): DeviceArray {
   const loads = [
@@ -87,36 +86,70 @@ function overRows(
   });
 }
 
-function softmax(
+/** Probabilities of rows, from their maxima and `rowSumExp`. */
+export function rowSoftmax(
   context: Context,
-  name: 'softmax' | 'logSoftmax',
-  body: string,
-): Kernel<'softmax' | 'logSoftmax'> {
+  x: Operand,
+  top: DeviceArray,
+  total: DeviceArray,
+  shape: Rows,
+): DeviceArray {
+  const body = `return top < ${lowest} ? 0 : Math.exp(x - top) / total;`;
+  return overRows(context, 'softmax', { x }, { top, total }, body, shape);
+}
+
+function rowLogSoftmax(
+  context: Context,
+  x: Operand,
+  top: DeviceArray,
+  total: DeviceArray,
+  shape: Rows,
+): DeviceArray {
+  const body = `if (top < ${lowest}) { return x - top; }\n${logInto('l', 'total')}return (x - top) - l;`;
+  return overRows(context, 'logSoftmax', { x }, { top, total }, body, shape);
+}
+
+function softmax(context: Context, rows: typeof rowSoftmax): Kernel<'softmax' | 'logSoftmax'> {
   return ([x], [out]) => {
     if (out!.size === 0) return;
     const shape = rowsOf(x!);
-    const top = rowMax(context, x!, shape.rows, shape.d);
-    const total = rowSumExp(context, x!, top, shape.rows, shape.d);
-    const y = overRows(context, name, { x: x! }, { top, total }, body, shape);
-    finish(context, [[out!, y]], [top, total]);
+    const top = rowMax(context, x!, shape);
+    const total = rowSumExp(context, x!, top, shape);
+    finish(context, [[out!, rows(context, x!, top, total, shape)]], [top, total]);
   };
 }
 
-/** Row sums of `term`, which reads `y[..]` and `dy[..]`; then a formula over `y`, `dy` and `sum`. */
-function gradient(
+/** y ∘ (dy - Σ y ∘ dy) of rows. */
+export function rowSoftmaxGrad(
   context: Context,
-  name: string,
-  term: (i: string) => string,
-  body: string,
-): Kernel<'softmaxGrad' | 'logSoftmaxGrad'> {
+  y: Operand,
+  dy: Operand,
+  shape: Rows,
+): DeviceArray {
+  const dot = launchNamed(context, {
+    ...{ name: 'softmaxGrad.dot', arrays: { y, dy }, ints: { d: shape.d }, size: shape.rows },
+    body: `const base = this.thread.x * d;
+${sumOver('total', 'd', (i) => `y[o_y + base + ${i}] * dy[o_dy + base + ${i}]`)}return total;`,
+  });
+  const dx = overRows(context, 'softmaxGrad', { y, dy }, { dot }, 'return y * (dy - dot);', shape);
+  context.executor.release(dot);
+  return dx;
+}
+
+function softmaxGrad(context: Context): Kernel<'softmaxGrad'> {
   return ([y, dy], [out]) => {
     if (out!.size === 0) return;
-    const { rows, d } = rowsOf(y!);
-    const sum = launchNamed(context, {
-      ...{ name: `${name}.sum`, arrays: { y: y!, dy: dy! }, ints: { d }, size: rows },
-      body: `const base = this.thread.x * d;\n${sumOver('total', 'd', term)}return total;`,
-    });
-    const dx = overRows(context, name, { y: y!, dy: dy! }, { sum }, body, { rows, d });
+    finish(context, [[out!, rowSoftmaxGrad(context, y!, dy!, rowsOf(y!))]]);
+  };
+}
+
+function logSoftmaxGrad(context: Context): Kernel<'logSoftmaxGrad'> {
+  return ([y, dy], [out]) => {
+    if (out!.size === 0) return;
+    const shape = rowsOf(y!);
+    const sum = reduceAxes(context, 'sum', { x: dy!, shape: [shape.rows, shape.d] }, [1]);
+    const body = `${expInto('p', 'y')}return dy - p * sum;`;
+    const dx = overRows(context, 'logSoftmaxGrad', { y: y!, dy: dy! }, { sum }, body, shape);
     finish(context, [[out!, dx]], [sum]);
   };
 }
@@ -142,9 +175,10 @@ function checkTargets(
 function crossEntropy(context: Context): Kernel<'crossEntropy'> {
   return ([logits, targets], [loss, lse], { ignoreIndex }) => {
     if (loss!.size === 0) return;
-    const { rows, d } = rowsOf(logits!);
-    const top = rowMax(context, logits!, rows, d);
-    const total = rowSumExp(context, logits!, top, rows, d);
+    const shape = rowsOf(logits!);
+    const { rows, d } = shape;
+    const top = rowMax(context, logits!, shape);
+    const total = rowSumExp(context, logits!, top, shape);
     const arrays = { x: logits!, targets: targets!, top, total };
     const losses = launchNamed(context, {
       ...{ name: 'crossEntropy', arrays, ints: { d, ignore: ignoreIndex }, size: rows },
@@ -157,12 +191,7 @@ const picked = x[o_x + this.thread.x * d + t];
 if (m < ${lowest}) { return none - picked; }
 ${logInto('l', 'total[this.thread.x]')}return (m - picked) + l;`,
     });
-    const sums = launchNamed(context, {
-      ...{ name: 'crossEntropy.lse', arrays: { top, total }, floats: minusInfinity, size: rows },
-      body: `const m = top[this.thread.x];
-if (m < ${lowest}) { return none; }
-${logInto('l', 'total[this.thread.x]')}return m + l;`,
-    });
+    const sums = rowLogSumExp(context, top, total, shape);
     finish(
       context,
       [
@@ -194,24 +223,10 @@ ${expInto('p', 'x - lse')}return (c === target ? p - 1 : p) * dloss;`,
 /** Kernels of softmax and cross-entropy. */
 export function softmaxKernels(context: Context): { readonly [N in SoftmaxName]: Kernel<N> } {
   return {
-    softmax: softmax(context, 'softmax', `return top < ${lowest} ? 0 : Math.exp(x - top) / total;`),
-    softmaxGrad: gradient(
-      context,
-      'softmaxGrad',
-      (i) => `y[o_y + base + ${i}] * dy[o_dy + base + ${i}]`,
-      'return y * (dy - sum);',
-    ),
-    logSoftmax: softmax(
-      context,
-      'logSoftmax',
-      `if (top < ${lowest}) { return x - top; }\n${logInto('l', 'total')}return (x - top) - l;`,
-    ),
-    logSoftmaxGrad: gradient(
-      context,
-      'logSoftmaxGrad',
-      (i) => `dy[o_dy + base + ${i}]`,
-      `${expInto('p', 'y')}return dy - p * sum;`,
-    ),
+    softmax: softmax(context, rowSoftmax),
+    softmaxGrad: softmaxGrad(context),
+    logSoftmax: softmax(context, rowLogSoftmax),
+    logSoftmaxGrad: logSoftmaxGrad(context),
     crossEntropy: crossEntropy(context),
     crossEntropyGrad: crossEntropyGrad(context),
   } satisfies Partial<Kernels>;

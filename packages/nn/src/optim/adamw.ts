@@ -75,20 +75,17 @@ export class AdamW extends Optimizer {
     const [beta1, beta2] = this.betas;
     const [decayed, plain] =
       gradScale === null ? hypers : hypers.map((h) => withScale(h, gradScale));
-    const flat = this.params.values().next().value?.value.backend.wholeArrays === true;
-    for (const [decays, hyper] of flat
-      ? ([
-          [true, decayed!],
-          [false, plain!],
-        ] as const)
-      : []) {
+    if (this.params.values().next().value?.value.backend.wholeArrays === true) {
+      const all = [...this.params];
+      const decays = ([name]: (typeof all)[number]): boolean => this.decays.has(name);
+      this.applyFlat(grads, decayed!, all.filter(decays));
       this.applyFlat(
         grads,
-        hyper,
-        [...this.params].filter(([name]) => this.decays.has(name) === decays),
+        plain!,
+        all.filter((entry) => !decays(entry)),
       );
+      return;
     }
-    if (flat) return;
     for (const [name, param] of this.params) {
       const mean = this.slot('exp_avg', name);
       const square = this.slot('exp_avg_sq', name);
