@@ -41,6 +41,8 @@ export interface Launch {
   readonly after?: ((values: Float32Array) => void) | undefined;
   /** Bounds of the result, or those of the first array. */
   readonly range?: Range | 'first' | undefined;
+  /** The first array owns the result: it goes when that goes, and until then the same launch gives it again. */
+  readonly kept?: boolean;
 }
 
 /** What kernels ask of an executor. */
@@ -98,7 +100,28 @@ const longestKnown = 65536;
 /** Runs kernels where the device's mode has its results. */
 export function executorOn(device: Device): Executor {
   const makers = { host: hostExecutor, texture: textureExecutor, queue: queuedExecutor };
-  return makers[residence(device.mode)](device);
+  return keeping(makers[residence(device.mode)](device));
+}
+
+/** Keeps results with the arrays that they were made from. */
+function keeping(executor: Executor): Executor {
+  const results = new WeakMap<DeviceArray, Map<string, DeviceArray>>();
+  return {
+    ...executor,
+    run(launch): DeviceArray {
+      if (launch.kept !== true) return executor.run(launch);
+      const [owner] = launch.arrays;
+      const own = results.get(owner!) ?? new Map<string, DeviceArray>();
+      const key = `${launch.source.name}:${launch.ints}`;
+      const result = own.get(key) ?? executor.run(launch);
+      results.set(owner!, own.set(key, result));
+      return result;
+    },
+    release(array): void {
+      for (const result of results.get(array)?.values() ?? []) executor.release(result);
+      executor.release(array);
+    },
+  };
 }
 
 /** Modes `cpu` and `webasm`: results are host arrays. */

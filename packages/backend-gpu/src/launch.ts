@@ -30,19 +30,22 @@ export interface LaunchOptions {
   readonly range?: Range | 'first' | undefined;
   /** Elements of a row, where the result is to be indexed by row and column. */
   readonly width?: number | undefined;
+  /** As of `Launch`. */
+  readonly kept?: boolean;
 }
 
-/** Runs a source over arrays; the caller owns the result. */
+/** Runs a source over arrays; the caller owns the result, unless it is kept. */
 export function compute(
   context: Context,
   source: KernelSource,
   arrays: readonly DeviceArray[],
   size: number,
-  { ints = [], floats = [], before = [], exact, range, width }: LaunchOptions,
+  { ints = [], floats = [], before = [], exact, range, width, kept = false }: LaunchOptions,
 ): DeviceArray {
   const after =
     exact === undefined ? undefined : (values: Float32Array) => assertExact(exact, values);
-  return context.executor.run({ source, arrays, ints, floats, size, width, before, after, range });
+  const asked = { source, arrays, ints, floats, size, width, before, after, range, kept };
+  return context.executor.run(asked);
 }
 
 /** Runs a source over views into `out`; nothing where `out` is empty. */
@@ -122,11 +125,24 @@ export interface NamedLaunch {
   readonly before?: readonly Check[];
   /** As of `LaunchOptions`. */
   readonly exact?: string;
+  /** As of `Launch`. */
+  readonly kept?: boolean;
 }
 
-/** Runs it; the caller owns the result. */
+/** Runs it; the caller owns the result, unless it is kept. */
 export function launchNamed(context: Context, launched: NamedLaunch): DeviceArray {
-  const { name, body, size, width, ints = {}, floats = {}, before, packed = [], exact } = launched;
+  const {
+    name,
+    body,
+    size,
+    width,
+    ints = {},
+    floats = {},
+    before,
+    packed = [],
+    exact,
+    kept,
+  } = launched;
   const names = Object.keys(launched.arrays);
   const operands = Object.values(launched.arrays).map((x) => located(context, name, x));
   const source: KernelSource = {
@@ -145,6 +161,7 @@ export function launchNamed(context: Context, launched: NamedLaunch): DeviceArra
       before,
       exact,
       width,
+      kept: kept ?? false,
     },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Products of strided matrices. In the GL modes operands are first packed, four numbers along the sum in one element: a
+ * Products of strided matrices. In the GL modes operands are first packed, two rows by two columns in one element: a
  * thread then reads 4 elements for 16 multiplications, where one by one it reads 32.
  */
 import type { DeviceArray } from '../executor';
@@ -13,7 +13,6 @@ import {
   sizeNames,
   strideNames,
   sumOver,
-  times,
 } from '../source';
 
 /** Matrices `[...batch, rows, columns]` in memory. */
@@ -52,7 +51,7 @@ export function product(
   if (integers) return integerProduct(context, a, b, sizes);
   const { m, n, k } = sizes;
   const pays = m >= 8 && n >= 8 && k >= 8;
-  const fits = batchSize(sizes) * Math.max(m, n) <= context.packs && k <= 4 * context.packs;
+  const fits = batchSize(sizes) * blocksOf(Math.max(m, n, k)) <= context.packs;
   return pays && fits
     ? packedProduct(context, a, b, sizes, factor)
     : plainProduct(context, a, b, sizes, factor);
@@ -134,29 +133,50 @@ return total;`;
   return elementwise(context, 'product.i32', [a, b], sizes, sum, { exact: 'matmul' });
 }
 
-/** `[batch * rows, ⌈columns / 4⌉]` elements of four numbers; what is beside the matrix is 0. */
+/** Blocks of two by two along an axis of a packed matrix: an even number, since products read two at a time. */
+const blocksOf = (size: number): number => 2 * Math.ceil(size / 4);
+
+/** A packed matrix, and how elements are read from a block of it. */
+interface Packed {
+  readonly array: DeviceArray;
+  /** It holds the matrix turned. */
+  readonly turned: boolean;
+}
+
+/**
+ * `[batch * blocks, blocks]` elements that hold two rows by two columns, 0 beside the matrix. Of a matrix and its
+ * transpose there is one packed form, kept with the operand: an activation is packed once for all its products,
+ * forward and backward.
+ */
 function pack(
   context: Context,
   x: Matrices,
   batch: readonly number[],
-  rows: number,
-  columns: number,
-): DeviceArray {
+  [rows, columns]: readonly [number, number],
+): Packed {
+  if (x.row < x.column) {
+    const turned = { ...x, row: x.column, column: x.row };
+    return { array: pack(context, turned, batch, [columns, rows]).array, turned: true };
+  }
   const rank = batch.length;
-  const fours = Math.ceil(columns / 4);
-  const part = (i: number) => `first + ${i} < columns ? x[at + ${i} * column] : 0`;
-  return launchNamed(context, {
+  const [rows2, width] = [blocksOf(rows), blocksOf(columns)];
+  const part = (i: number, j: number) =>
+    `r + ${i} < rows && c + ${j} < columns ? x[at + ${i} * row + ${j} * column] : 0`;
+  const array = launchNamed(context, {
     name: `pack/${rank}`,
     arrays: { x: x.array },
-    ints: { ...batchInts({ batch }, { x }), rows, columns, row: x.row, column: x.column },
-    width: fours,
-    size: batch.reduce((p, q) => p * q, 1) * rows * fours,
-    body: `${divide('batch', 'r', 'this.thread.y', 'rows')}
+    ints: { ...batchInts({ batch }, { x }), rows, columns, row: x.row, column: x.column, rows2 },
+    width,
+    size: batch.reduce((p, q) => p * q, 1) * rows2 * width,
+    kept: true,
+    body: `${divide('batch', 'block', 'this.thread.y', 'rows2')}
 ${coordinates('batch', rank)}
-const first = 4 * this.thread.x;
-const at = o_x + ${dotStrides('x', rank)} + r * row + first * column;
-return [${times(4, part).join(', ')}];`,
+const r = 2 * block;
+const c = 2 * this.thread.x;
+const at = o_x + ${dotStrides('x', rank)} + r * row + c * column;
+return [${[part(0, 0), part(0, 1), part(1, 0), part(1, 1)].join(', ')}];`,
   });
+  return { array, turned: false };
 }
 
 /** An element of the packed product holds two rows by two columns. */
@@ -169,38 +189,44 @@ function packedProduct(
 ): DeviceArray {
   const { batch, m, n, k } = sizes;
   const count = batchSize(sizes);
-  const k4 = Math.ceil(k / 4);
   const [m2, n2] = [Math.ceil(m / 2), Math.ceil(n / 2)];
-  const turned = { ...b, row: b.column, column: b.row };
-  const left = pack(context, a, batch, m, k);
-  const right = pack(context, turned, batch, n, k);
-  const dot = (p: string, q: string) => times(4, (i) => `${p}[${i}] * ${q}[${i}]`).join(' + ');
+  const left = pack(context, a, batch, [m, k]);
+  const right = pack(context, b, batch, [k, n]);
+  /** Source of the block of a packed operand at a row and a column of blocks, and of one of its elements. */
+  const block = ({ turned }: Packed, name: string, row: string, column: string) =>
+    turned ? `${name}[${name}0 + ${column}][${row}]` : `${name}[${name}0 + ${row}][${column}]`;
+  const at = ({ turned }: Packed, row: number, column: number) =>
+    turned ? 2 * column + row : 2 * row + column;
+  const term = (i: number, j: number, p: string, q: string) =>
+    [0, 1].map((l) => `${p}[${at(left, i, l)}] * ${q}[${at(right, l, j)}]`).join(' + ');
+  const sum = (i: number, j: number) =>
+    `s${i}${j} += ${term(i, j, 'p', 'q')} + ${term(i, j, 'u', 'v')};`;
   const products = launchNamed(context, {
-    name: 'product.packed',
-    arrays: { a: left, b: right },
+    name: `product.packed/${left.turned}/${right.turned}`,
+    arrays: { a: left.array, b: right.array },
     packed: ['a', 'b'],
-    ints: { m, n, k4, m2 },
+    ints: {
+      ...{ m2, k4: Math.ceil(k / 4) },
+      aRows: blocksOf(left.turned ? k : m),
+      bRows: blocksOf(right.turned ? n : k),
+    },
     floats: { factor },
     width: n2,
     size: count * m2 * n2,
     body: `${divide('batch', 'row2', 'this.thread.y', 'm2')}
-const pa0 = batch * m + 2 * row2;
-const pb0 = batch * n + 2 * this.thread.x;
-const pa1 = 2 * row2 + 1 < m ? pa0 + 1 : pa0;
-const pb1 = 2 * this.thread.x + 1 < n ? pb0 + 1 : pb0;
+const column2 = this.thread.x;
+const a0 = batch * aRows;
+const b0 = batch * bRows;
 let s00 = 0.0;
 let s01 = 0.0;
 let s10 = 0.0;
 let s11 = 0.0;
 for (let i = 0; i < k4; i++) {
-  const p0 = a[pa0][i];
-  const p1 = a[pa1][i];
-  const q0 = b[pb0][i];
-  const q1 = b[pb1][i];
-  s00 += ${dot('p0', 'q0')};
-  s01 += ${dot('p0', 'q1')};
-  s10 += ${dot('p1', 'q0')};
-  s11 += ${dot('p1', 'q1')};
+  const p = ${block(left, 'a', 'row2', '2 * i')};
+  const q = ${block(right, 'b', '2 * i', 'column2')};
+  const u = ${block(left, 'a', 'row2', '2 * i + 1')};
+  const v = ${block(right, 'b', '2 * i + 1', 'column2')};
+  ${[sum(0, 0), sum(0, 1), sum(1, 0), sum(1, 1)].join('\n  ')}
 }
 return [s00 * factor, s01 * factor, s10 * factor, s11 * factor];`,
   });
@@ -218,6 +244,6 @@ const top = column > 2 * column2 ? block[1] : block[0];
 const bottom = column > 2 * column2 ? block[3] : block[2];
 return row > 2 * row2 ? bottom : top;`,
   });
-  for (const array of [left, right, products]) context.executor.release(array);
+  context.executor.release(products);
   return result;
 }
