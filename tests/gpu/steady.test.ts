@@ -67,13 +67,14 @@ describe(`a thousand steps, gpu:${mode}`, () => {
       const loss = step();
       if (i % 100 === 99) {
         losses.push(await loss.item());
-        const { arrays, kernels } = backend.counts();
+        const { arrays, kernels, pooled, allocations } = backend.counts();
         const { buffers, bytes } = backend.memory();
-        seen.push(JSON.stringify({ arrays, kernels, buffers, bytes }));
+        seen.push(JSON.stringify({ arrays, kernels, pooled, allocations, buffers, bytes }));
       }
       loss.dispose();
     }
     expect(new Set(seen).size, seen.join(' ')).toBe(1);
+    expect(backend.counts().pooled > 0).toBe(onDevice);
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     dispose();
   });

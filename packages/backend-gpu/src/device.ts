@@ -15,6 +15,7 @@ import {
   settingsOf,
 } from './gpu-js';
 import { nativeSettings } from './native';
+import { Pool, type StorageKind } from './pool';
 import { functionText, type KernelSource } from './source';
 
 /** Loops bounded by an argument stop here; without it, silently, at 1000. */
@@ -48,6 +49,12 @@ function outputOf(size: number, width: number): Output {
   return width === size ? [size] : [width, size / width];
 }
 
+/** What a texture of the next result will be, once its kernel was built. */
+function kindOf({ kernel }: GpuJsKernel, size: number, width: number): StorageKind {
+  const numbers = kernel.returnType === 'Array(4)' ? 4 : 1;
+  return { key: `${width},${size},${numbers}`, bytes: 4 * numbers * size };
+}
+
 /** What a device has done so far, and what it holds. */
 export interface DeviceCounts {
   /** Kernels run, uploads among them. */
@@ -60,6 +67,10 @@ export interface DeviceCounts {
   readonly kernels: number;
   /** Arrays that are on the device; 0 in modes `cpu` and `webasm`. */
   readonly arrays: number;
+  /** Arrays' storage that waits for the next array of its size. */
+  readonly pooled: number;
+  /** How often the device had to allocate, since none of the size was waiting. */
+  readonly allocations: number;
 }
 
 /** gpu.js in one mode. */
@@ -70,7 +81,9 @@ export class Device {
   readonly #most: number;
   readonly #kernels = new Map<string, Compiled>();
   readonly #owners = new WeakMap<Resident, Compiled>();
+  readonly #pool = new Pool();
   #context: DeviceContext | null = null;
+  #unpool: (() => void) | null = null;
   #runs = 0;
   #uploads = 0;
   #reads = 0;
@@ -94,6 +107,7 @@ export class Device {
     return {
       ...{ launches: this.#runs, uploads: this.#uploads, reads: this.#reads },
       ...{ kernels: this.#kernels.size, arrays: this.#live },
+      ...{ pooled: this.#pool.size, allocations: this.#pool.allocated },
     };
   }
 
@@ -109,6 +123,7 @@ export class Device {
     compiled.used = this.#runs;
     // A GL kernel that is given its own last result mixes up textures of different sizes, unless it gets a new one.
     const ownResult = args.some((a) => typeof a === 'object' && a === compiled.last);
+    this.#pool.next = compiled.proven ? kindOf(compiled.run, size, width) : null;
     if (compiled.size !== size || compiled.width !== width || ownResult) {
       compiled.run.setOutput(outputOf(size, width));
       Object.assign(compiled, { size, width });
@@ -166,9 +181,11 @@ export class Device {
     );
   }
 
-  destroy(): Promise<void> {
+  async destroy(): Promise<void> {
     this.#kernels.clear();
-    return Promise.resolve(this.#gpu.destroy());
+    this.#pool.close();
+    await this.#gpu.destroy();
+    this.#unpool?.();
   }
 
   #own(compiled: Compiled, resident: Resident): Resident {
@@ -183,6 +200,7 @@ export class Device {
 
   #meet(run: GpuJsKernel): void {
     this.#context = deviceOf(run);
+    this.#unpool = this.#context?.pool(this.#pool) ?? null;
     void this.#context?.lost?.then((message) => {
       this.#lost = `the WebGPU device (${message})`;
     });

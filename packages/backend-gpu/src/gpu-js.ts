@@ -3,6 +3,7 @@
  * casts are here and nowhere else.
  */
 import { BackendError } from '@loretta-ts/core';
+import { type Pool, poolBuffers, poolTextures } from './pool';
 
 /** A result that stays on the device. */
 export interface Resident {
@@ -37,6 +38,8 @@ export interface GpuJsKernel {
   destroy(removeCanvas?: boolean): void;
   readonly kernel: {
     readonly fallbackReason?: string | null;
+    /** Known once it was built. */
+    readonly returnType?: string | null;
     /** WebGL's, or gpu.js's own record around a WebGPU device; null in modes `cpu` and `webasm`. */
     readonly context?: GlContext | { readonly device: GpuDevice } | null;
   };
@@ -107,9 +110,11 @@ export function deviceOf({ kernel }: GpuJsKernel): DeviceContext | null {
   const { context } = kernel;
   if (context === null || context === undefined) return null;
   if ('device' in context) {
-    const { lost, limits } = context.device;
+    const { device } = context;
+    const { lost, limits } = device;
     return {
       name: null,
+      pool: (pool) => poolBuffers(device, pool),
       limits: { maxStorageBufferBindingSize: limits['maxStorageBufferBindingSize'] ?? 0 },
       isLost: () => false,
       lost: lost.then(({ message }) => message),
@@ -118,6 +123,7 @@ export function deviceOf({ kernel }: GpuJsKernel): DeviceContext | null {
   const unmasked = context.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL;
   return {
     name: String(context.getParameter(unmasked ?? context.RENDERER)),
+    pool: (pool) => poolTextures(context, pool),
     limits: { maxTextureSize: Number(context.getParameter(context.MAX_TEXTURE_SIZE)) },
     isLost: () => context.isContextLost(),
     lost: null,
@@ -129,6 +135,8 @@ export interface DeviceContext {
   readonly name: string | null;
   readonly limits: Readonly<Record<string, number>>;
   isLost(): boolean;
+  /** Results get their storage from a pool, until what this returns is called. */
+  pool(pool: Pool): () => void;
   /** Resolves with the reason, where loss is told by promise. */
   readonly lost: Promise<string> | null;
 }
