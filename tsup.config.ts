@@ -8,7 +8,7 @@ const packages: Record<string, readonly string[]> = {
   'backend-gpu': ['index'],
   nn: ['index', 'node'],
   tokenizers: ['index'],
-  loretta: ['index', 'node', 'cli/main', 'node/arm-worker'],
+  loretta: ['index', 'node', 'cli/main', 'node/arm-worker', 'node/cell-worker'],
 };
 
 export default defineConfig(

@@ -91,13 +91,16 @@ async function bench() {
   return worst;
 }
 
+/** A command of `loretta`, freshly built. */
+async function loretta(name) {
+  const built = await tool('tsup', ['--silent'], { env: { SKIP_DTS: '1' } });
+  if (built !== 0) return built;
+  return node([join(root, 'packages/loretta/bin/loretta.js'), name, ...args], { cwd: callerDir });
+}
+
 const commands = {
-  async start() {
-    const built = await tool('tsup', ['--silent'], { env: { SKIP_DTS: '1' } });
-    if (built !== 0) return built;
-    const cli = join(root, 'packages/loretta/bin/loretta.js');
-    return node([cli, 'start', ...args], { cwd: callerDir });
-  },
+  start: () => loretta('start'),
+  experiments: () => loretta('experiments'),
   test: () => node(['scripts/checks.mjs', 'all', ...args]),
   check: () => node(['scripts/checks.mjs', 'static', ...args]),
   build: () => tool('tsup', args),

@@ -11,7 +11,7 @@ import {
 } from '@loretta-ts/core';
 import { type Decoder, selectRows } from '@loretta-ts/nn';
 import type { Packed } from './sequence';
-import type { Vocabulary } from './vocabulary';
+import { Vocabulary } from './vocabulary';
 
 /** Options of `packedLoss`. */
 export interface LossOptions {
@@ -19,6 +19,8 @@ export interface LossOptions {
   readonly key?: Key | null;
   /** Each modality counts the same (default), or each token. */
   readonly weighting?: 'per-modality' | 'per-token';
+  /** Weights of modalities by name against each other, with `per-modality`; default 1 each. */
+  readonly modalityWeights?: Readonly<Record<string, number>>;
   /** Normalises over the ids of the target's modality only, as constrained decoding does; default false. */
   readonly constrained?: boolean;
 }
@@ -41,7 +43,12 @@ export function packedLoss(
   model: Decoder,
   vocab: Vocabulary,
   packed: Packed,
-  { key = null, weighting = 'per-modality', constrained = false }: LossOptions = {},
+  {
+    key = null,
+    weighting = 'per-modality',
+    constrained = false,
+    modalityWeights,
+  }: LossOptions = {},
 ): LossParts {
   const { rows, targets, keys, counts } = lossRows(vocab, packed);
   const n = rows.length;
@@ -51,9 +58,9 @@ export function packedLoss(
       'no position carries loss: every block is generated, or every row is empty',
     );
   if (constrained) checkTargets(vocab, targets, keys);
-  const present = counts.filter((count) => count > 0).length;
+  const shares = modalityShares(vocab, counts, modalityWeights);
   const weights = Float32Array.from(keys, (m) =>
-    weighting === 'per-token' ? 1 / n : 1 / (counts[m]! * present),
+    weighting === 'per-token' ? 1 / n : shares[m]! / counts[m]!,
   );
   const { dtype } = model.config;
   const hidden = forwardPacked(model, packed, key); // [b, t, d]
@@ -80,9 +87,38 @@ export function forwardPacked(model: Decoder, packed: Packed, key: Key | null = 
     ...(model.config.positions.includes('within-block')
       ? { within: tensor(packed.within, { shape }) }
       : {}),
+    // an encoder would see padding; behind a causal row it is seen by none
+    ...(model.config.causal
+      ? {}
+      : {
+          attentionMask: tensor(
+            Uint8Array.from(packed.ids, (id) => (id === Vocabulary.PAD ? 0 : 1)),
+            {
+              shape,
+              dtype: 'bool',
+            },
+          ),
+        }),
     ...(segments === undefined ? {} : { segments: tensor(segments, { shape }) }),
     ...(positions === undefined || !absolute ? {} : { positions: tensor(positions, { shape }) }),
   });
+}
+
+/** Weight of each modality's mean: in the sum over those that are targets, 1. @throws ValueError */
+function modalityShares(
+  vocab: Vocabulary,
+  counts: readonly number[],
+  given: LossOptions['modalityWeights'] = {},
+): number[] {
+  for (const [name, w] of Object.entries(given)) {
+    vocab.index(name);
+    if (!(w > 0 && Number.isFinite(w))) {
+      throw new ValueError('packedLoss', `the weight of ${name} is ${w}, not a positive number`);
+    }
+  }
+  const weights = vocab.modalities.map(({ name }, m) => (counts[m]! > 0 ? (given[name] ?? 1) : 0));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return weights.map((w) => w / total);
 }
 
 interface LossRows {

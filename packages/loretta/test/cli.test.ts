@@ -57,7 +57,16 @@ beforeAll(() => {
   put('tiny.json', JSON.stringify(settings));
 });
 
-const COMMANDS = ['start', 'train', 'evaluate', 'generate', 'report', 'data', 'config'];
+const COMMANDS = [
+  'start',
+  'train',
+  'evaluate',
+  'generate',
+  'report',
+  'experiments',
+  'data',
+  'config',
+];
 
 describe('help', () => {
   test('names every command', () => {

@@ -8,6 +8,7 @@ import { config } from './config';
 import { data } from './data';
 import { report, UsageError } from './errors';
 import { evaluate } from './evaluate';
+import { experiments } from './experiments';
 import { generate } from './generate';
 import { reportCommand } from './report';
 import { start } from './start';
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   evaluate,
   generate,
   reportCommand,
+  experiments,
   data,
   config,
 ];

@@ -1,10 +1,10 @@
 /** Linear probes on frozen features (LORETTA §4.1). */
-import { crossEntropy, key, mean, tensor, tidy, valueAndGrad } from '@loretta-ts/core';
-import { AdamW, Linear } from '@loretta-ts/nn';
+import { mean, tensor, tidy } from '@loretta-ts/core';
 import { pack } from '../sequence';
 import { rowsOf } from '../train/data';
 import type { EvaluationContext } from './directions';
 import { type Estimate, hits } from './intervals';
+import { classify, standardise } from './logistic';
 
 /** Mean over positions of the last hidden states of single blocks, standardised by the training rows. */
 interface Features {
@@ -56,25 +56,6 @@ async function features(
   return { values, labels: Int32Array.from(index, (i) => set.labels[i]!), dim };
 }
 
-function standardise(f: Features, by: Features): Float32Array {
-  const { dim } = f;
-  const n = by.labels.length;
-  const out = new Float32Array(f.values.length);
-  for (let d = 0; d < dim; d++) {
-    let sum = 0;
-    let squares = 0;
-    for (let i = 0; i < n; i++) {
-      const x = by.values[i * dim + d]!;
-      sum += x;
-      squares += x * x;
-    }
-    const mu = sum / n;
-    const sd = Math.sqrt(Math.max(1e-8, squares / n - mu * mu));
-    for (let i = 0; i < f.labels.length; i++) out[i * dim + d] = (f.values[i * dim + d]! - mu) / sd;
-  }
-  return out;
-}
-
 /**
  * Multinomial logistic regression with weight decay on features of `train`, tested on features of `test`: the same
  * modality is the linear probe, another one probe transfer (features standardised within their own modality).
@@ -88,31 +69,12 @@ export async function probe(
   const learn = await features(c, train, 'train', rows);
   const seen = test === train ? learn : await features(c, test, 'train', rows);
   const held = await features(c, test, 'test', rows);
-  const classes = c.data.modalities[train]!.train.classes;
+  const { classes } = c.data.modalities[train]!.train;
   const { dim } = learn;
-  const model = new Linear(dim, classes, { key: key(c.seed), bias: true });
-  const optimizer = new AdamW(model.namedParameters(), { lr: 0.02, weightDecay: 0.5 });
-  const x = tensor(standardise(learn, learn), { shape: [learn.labels.length, dim] }).keep();
-  const y = tensor(learn.labels).keep();
-  for (let step = 0; step < 200; step++) {
-    tidy(() => {
-      const { grads } = valueAndGrad(model.parameters(), () =>
-        mean(crossEntropy(model.forward(x), y)),
-      );
-      optimizer.step(grads, { lr: 0.02 * (1 - step / 200) });
-    });
-  }
-  const predicted = tidy(() =>
-    model
-      .forward(tensor(standardise(held, seen), { shape: [held.labels.length, dim] }))
-      .argmax(1)
-      .keep(),
+  const found = await classify(
+    { x: standardise(learn.values, learn.values, dim), labels: learn.labels, dim, classes },
+    standardise(held.values, seen.values, dim),
+    { seed: c.seed },
   );
-  try {
-    return hits(await predicted.data(), held.labels);
-  } finally {
-    for (const t of [x, y, predicted]) t.dispose();
-    optimizer.dispose();
-    model.dispose();
-  }
+  return hits(found, held.labels);
 }

@@ -42,8 +42,12 @@ export function describeData(data: TrainData): {
   };
 }
 
-/** A fresh model for a vocabulary. */
-export function makeModel(vocab: Vocabulary, config: ExperimentConfig): Decoder {
+/** A fresh model for a vocabulary; an encoder where it is not causal. */
+export function makeModel(
+  vocab: Vocabulary,
+  config: Pick<ExperimentConfig, 'model' | 'seed'>,
+  causal = true,
+): Decoder {
   const { dim, layers, heads, dropout } = config.model;
   const longest = vocab.modalities.reduce((n, m) => n + m.length + 2, 0);
   return new Decoder(
@@ -53,6 +57,7 @@ export function makeModel(vocab: Vocabulary, config: ExperimentConfig): Decoder 
       layers,
       heads,
       dropout,
+      causal,
       positions: ['rope', 'within-block'],
       withinLength: vocab.withinSize,
       maxLength: 2 * longest,
@@ -65,7 +70,7 @@ export function makeModel(vocab: Vocabulary, config: ExperimentConfig): Decoder 
 export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setup {
   const { vocab, graph } = describeData(data);
   const guards = arm.oracle ? [] : graph.missing().map(([a, c]) => assertNeverPaired(data, a, c));
-  const model = makeModel(vocab, config);
+  const model = makeModel(vocab, config, arm.causal);
   const { train, seed } = config;
   const pairs = arm.oracle && data.oracle !== null ? [...data.pairs, data.oracle] : [...data.pairs];
   // which pair set a sample is in stays true, so the guards hold for this arm as well
@@ -83,7 +88,7 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
       new PairSampler(data, pair, {
         batch: train.batch,
         seed: seed + 1000 + i,
-        repair: true,
+        repair: data.pairing !== 'instance',
         noise,
       }),
   );

@@ -2,6 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Direction } from '../evaluate/directions';
+import type { Estimate } from '../evaluate/intervals';
 import type { CurvePoint } from '../experiment/run-arm';
 
 /** A named training curve. */
@@ -107,4 +108,44 @@ export function confusionPlot(confusion: readonly (readonly number[])[]): string
     color: { scheme: 'Blues', domain: [0, 1] },
     marks: [Plot.cell(data, { x: 'found', y: 'truth', fill: 'share' })],
   });
+}
+
+/** One task's value for each method, with its interval. */
+export interface TaskPoint {
+  /** The task: a panel of its own. */
+  readonly task: string;
+  /** The method: a line of the panel. */
+  readonly method: string;
+  /** Its value. */
+  readonly estimate: Estimate;
+}
+
+/** Methods beside each other on every task, a panel a task, in the order given. */
+export function taskPlot(points: readonly TaskPoint[], methods: readonly string[]): string {
+  const tasks = [...new Set(points.map((p) => p.task))];
+  const panels = tasks.map((task) => {
+    const data = points
+      .filter((p) => p.task === task)
+      .map(({ method, estimate: { value, low, high } }) => ({ method, value, low, high }));
+    return svg({
+      width: 720,
+      height: 34 + 17 * data.length,
+      marginLeft: 110,
+      marginTop: 4,
+      grid: true,
+      ariaLabel: task,
+      x: { label: task, labelAnchor: 'center' },
+      y: { label: null, domain: methods.filter((m) => data.some((d) => d.method === m)) },
+      marks: [
+        Plot.ruleY(data, { y: 'method', x1: 'low', x2: 'high', stroke: '#456', strokeWidth: 2 }),
+        Plot.dot(data, {
+          y: 'method',
+          x: 'value',
+          r: 4,
+          fill: (d: { method: string }) => (d.method === 'loretta' ? '#c2410c' : '#456'),
+        }),
+      ],
+    });
+  });
+  return panels.join('\n');
 }

@@ -1,5 +1,6 @@
 /** The methods that one trainer compares: LoReTTa, what it is made of, and what it is measured against. */
 import { DataError } from '../data/errors';
+import type { LossOptions } from '../loss';
 import { causal } from '../objectives/causal';
 import { commutative } from '../objectives/commutative';
 import { masked } from '../objectives/masked';
@@ -7,7 +8,8 @@ import type { Objective } from '../objectives/objective';
 import { transitive } from '../objectives/transitive';
 
 /**
- * - `causal`: one fixed order, as GPT, DALL-E and MMGPT
+ * - `causal`: one fixed order, as GPT
+ * - `mmgpt`: one fixed order, each block among its own ids, what is generated counting seven times (DALL-E, MMGPT)
  * - `cm3`: one fixed order with causal masking (Aghajanyan et al. 2022)
  * - `commutative`: every order of a pair
  * - `commutative-masked`: that with causal masking
@@ -19,6 +21,7 @@ import { transitive } from '../objectives/transitive';
  */
 export type ArmName =
   | 'causal'
+  | 'mmgpt'
   | 'cm3'
   | 'commutative'
   | 'commutative-masked'
@@ -31,6 +34,7 @@ export type ArmName =
 /** All arms, in the order of reports. */
 export const ARMS: readonly ArmName[] = [
   'causal',
+  'mmgpt',
   'cm3',
   'commutative',
   'commutative-masked',
@@ -58,11 +62,15 @@ export interface TransitiveSchedule {
 /** A method: what its training steps do. */
 export interface Arm {
   /** Which one. */
-  readonly name: ArmName;
+  readonly name: string;
+  /** How the targets of a step count. */
+  readonly loss: Omit<LossOptions, 'key'>;
   /** What every step may do. */
   readonly base: Objective;
   /** What a share of the steps does instead; null for none. */
   readonly transitive: Objective | null;
+  /** The model is a decoder; otherwise an encoder. */
+  readonly causal: boolean;
   /** Trains on real pairs of the unseen modalities too. */
   readonly oracle: boolean;
   /** Trains on the last pair set joined across classes. */
@@ -71,7 +79,7 @@ export interface Arm {
   readonly forks: boolean;
 }
 
-/** An arm's objectives. `order` is the one order of `causal` and `cm3`. @throws DataError for an unknown name */
+/** An arm's objectives. `order` is the one order of `causal`, `mmgpt` and `cm3`. @throws DataError for an unknown name */
 export function makeArm(name: ArmName, order: readonly string[], options: TransitiveSchedule): Arm {
   const { temperature, guidance, lossOn, allProbability } = options;
   const linked = (shuffled: boolean): Objective =>
@@ -79,7 +87,9 @@ export function makeArm(name: ArmName, order: readonly string[], options: Transi
   const arm = (base: Objective, rest: Partial<Arm> = {}): Arm => ({
     name,
     base,
+    loss: {},
     transitive: null,
+    causal: true,
     oracle: false,
     mislinked: false,
     forks: true,
@@ -88,6 +98,15 @@ export function makeArm(name: ArmName, order: readonly string[], options: Transi
   switch (name) {
     case 'causal':
       return arm(causal({ order: [...order] }), { forks: false });
+    case 'mmgpt':
+      return arm(causal({ order: [...order] }), {
+        forks: false,
+        loss: {
+          constrained: true,
+          // DALL-E: (text + 7 · image) / 8
+          modalityWeights: Object.fromEntries(order.map((m, i) => [m, i === 0 ? 1 : 7])),
+        },
+      });
     case 'cm3':
       return arm(masked(causal({ order: [...order] }), { probability: 0.5 }), { forks: false });
     case 'commutative':

@@ -33,6 +33,8 @@ export interface TrainData {
   readonly test: AlignedTest;
   /** Real pairs of the two unseen modalities, for the oracle only. */
   readonly oracle: PairSet | null;
+  /** What a pair shares: its class (default), so that pairs may be drawn anew within it, or the very instance. */
+  readonly pairing?: 'class' | 'instance';
 }
 
 /** The plain part of a modality. */

@@ -160,6 +160,7 @@ export class Trainer {
       groupByLength(packs),
       stepKey.fold(sources.length),
       clip,
+      arm.loss,
     );
     this.done++;
     return { step, loss, bits, gradNorm: norm, lr, transitive, generated };
@@ -174,6 +175,7 @@ export class Trainer {
     packs: readonly Packed[],
     dropoutKey: Key,
     clip: number,
+    lossOptions: Arm['loss'],
   ): Promise<{ loss: number; bits: Record<string, number>; norm: number; lr: number }> {
     const { vocab, model } = this.options;
     const rows = packs.reduce((n, p) => n + p.b, 0);
@@ -182,7 +184,10 @@ export class Trainer {
       let total: Tensor | null = null;
       const sums: Tensor[] = [];
       packs.forEach((packed, i) => {
-        const parts = packedLoss(model, vocab, packed, { key: dropoutKey.fold(i) });
+        const parts = packedLoss(model, vocab, packed, {
+          ...lossOptions,
+          key: dropoutKey.fold(i),
+        });
         const weighted = parts.loss.mul(packed.b / rows);
         total = total === null ? weighted : total.add(weighted);
         sums.push(parts.sums);

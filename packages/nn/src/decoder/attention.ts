@@ -46,7 +46,7 @@ export class CausalSelfAttention extends Module {
 
   /** `[b, t, d] -> [b, t, d]`. */
   forward(x: Tensor, layer: number, context: AttentionContext): Tensor {
-    const { heads, kvHeads, headDim, window } = this.config;
+    const { heads, kvHeads, headDim, window, causal } = this.config;
     const [b, t] = x.shape as [number, number, number];
     const q = this.rotate(this.q_proj.forward(x).reshape(b, t, heads, headDim), context); // [b, t, h, d]
     const k = this.rotate(this.k_proj.forward(x).reshape(b, t, kvHeads, headDim), context); // [b, t, hkv, d]
@@ -55,7 +55,7 @@ export class CausalSelfAttention extends Module {
     const stored = cache?.write(layer, k, v);
     const past = stored !== undefined && lengths !== null;
     const o = attention(q, past ? stored.keys : k, past ? stored.values : v, {
-      causal: true,
+      causal,
       window,
       scale: 1 / Math.sqrt(headDim),
       ...(mask === null ? {} : { mask }),

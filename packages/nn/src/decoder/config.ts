@@ -36,6 +36,8 @@ export interface DecoderConfig {
   readonly maxLength: number;
   /** Rows of the within-block table; needed with `within-block`. */
   readonly withinLength?: number;
+  /** A token sees those before it only; default true. Without it the model is an encoder, as BERT, and generates nothing. */
+  readonly causal?: boolean;
   /** A query sees this many last keys, its own included; 0 (default) is all. */
   readonly window?: number;
   /** Default `attention`, the only one yet. */
@@ -81,6 +83,7 @@ const FIELDS = [
   ...[
     'maxLength',
     'withinLength',
+    'causal',
     'window',
     'mixer',
     'tieEmbeddings',
@@ -121,6 +124,7 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     positions: positions.map((p) => oneOf('positions', p, KINDS)),
     maxLength: count('maxLength', config.maxLength, 1),
     withinLength: count('withinLength', config.withinLength ?? 0, 0),
+    causal: flag('causal', config.causal ?? true),
     window: count('window', config.window ?? 0, 0),
     mixer: oneOf('mixer', config.mixer ?? 'attention', ['attention', 'mamba', 'hyena']),
     tieEmbeddings: flag('tieEmbeddings', config.tieEmbeddings ?? false),
@@ -136,6 +140,9 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     fail('kvHeads', `is ${c.kvHeads}, which does not divide ${c.heads} heads`);
   if (!(c.dropout >= 0 && c.dropout < 1)) fail('dropout', `is ${c.dropout}, not in [0, 1)`);
   if (c.mixer !== 'attention') fail('mixer', `'${c.mixer}' does not exist yet: use 'attention'`);
+  if (!c.causal && c.window > 0) {
+    fail('window', `is ${c.window}, but a window is of causal attention: leave it out`);
+  }
   if (c.positions.includes('rope') && c.headDim % 2 !== 0) {
     fail('headDim', `is ${c.headDim}, which rope cannot pair: make it even`);
   }

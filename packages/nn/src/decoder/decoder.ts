@@ -197,6 +197,12 @@ export class Decoder extends Module {
     if (positions !== undefined && positions.rank !== 1)
       expectShape('positions', positions, [b, t]);
     else expectShape('positions', positions, [t]);
+    if (cache !== undefined && !this.config.causal) {
+      throw new ValueError(
+        'Decoder',
+        'a cache is for causal models: without `causal` earlier tokens see later ones, so run the whole sequence',
+      );
+    }
     if (cache !== undefined && segments !== undefined) {
       throw new ValueError(
         'Decoder',

@@ -1,8 +1,7 @@
 /** Labelled texts from a CSV file (RFC 4180) with a header. */
-import { parse } from 'csv-parse/sync';
 import { DataError } from '../errors';
 import type { Labelled, RawSource } from '../source';
-import { readBytes, reason } from './files';
+import { readRecords } from './csv';
 
 /** Options of {@link textCsv}. */
 export interface TextCsvOptions {
@@ -77,18 +76,4 @@ export function textCsv(path: string, options: TextCsvOptions = {}): RawSource<s
     test: part('test'),
     credit: options.credit ?? `texts: ${path}, see its source for the licence`,
   };
-}
-
-function readRecords(path: string): Record<string, string>[] {
-  const text = new TextDecoder().decode(readBytes(path, 'give the path of a CSV file'));
-  try {
-    return parse(text, {
-      columns: true,
-      bom: true,
-      skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n'],
-    });
-  } catch (error) {
-    throw new DataError('format', path, `not CSV: ${reason(error)}`);
-  }
 }

@@ -1,0 +1,92 @@
+/** The methods of the paper's comparison, trained on the same batches with the same sizes and budget. */
+import { PairSampler } from '../data/sampler';
+import type { ExperimentConfig } from '../experiment/config';
+import { describeData, setUp } from '../experiment/warmup';
+import { bidirectional } from '../objectives/bidirectional';
+import { type Arm, type ArmName, makeArm } from '../train/arms';
+import type { Vocabulary } from '../vocabulary';
+import { trainContrastive } from './contrastive';
+import type { ComparisonData } from './data';
+import { type Learned, learnedDecoder, learnedEncoder } from './learned';
+
+/** Methods by the names of the systems that they stand for. */
+export const METHODS = {
+  gpt: 'causal, one order (GPT)',
+  mmgpt: 'causal, link first, weighted (MMGPT, DALL-E)',
+  bert: 'masked encoder (BERT, MaskGIT)',
+  clip: 'contrastive encoder (CLIP, ImageBind)',
+  cm3: 'causal masking, one order (CM3)',
+  commutative: 'commutative',
+  loretta: 'commutative + transitive (LoReTTa)',
+  oracle: 'oracle: real pairs of the unseen modalities',
+} as const;
+
+/** Name of a method. */
+export type MethodName = keyof typeof METHODS;
+
+/** A trained method and its vocabulary. */
+export interface TrainedMethod {
+  /** The method as the protocols see it. */
+  readonly learned: Learned;
+  /** Joint vocabulary of the data. */
+  readonly vocab: Vocabulary;
+}
+
+/** Trains a method. @param onStep called after every step with the loss in nats @throws what training throws */
+export async function trainMethod(
+  name: MethodName,
+  data: ComparisonData,
+  config: ExperimentConfig,
+  onStep: (step: number, loss: number) => void = () => undefined,
+): Promise<TrainedMethod> {
+  if (name === 'clip') {
+    const { vocab } = describeData(data);
+    const sources = data.pairs.map(
+      (pair, i) =>
+        new PairSampler(data, pair, {
+          batch: config.train.batch,
+          seed: config.seed + 1000 + i,
+          repair: data.pairing !== 'instance',
+        }),
+    );
+    return { learned: await trainContrastive({ vocab, sources, config, onStep }), vocab };
+  }
+  const arm = armOf(name, data, config);
+  const { model, vocab, trainer } = setUp(data, config, arm);
+  const { steps } = config.train;
+  while (trainer.steps < steps) {
+    const share = trainer.steps < config.transitive.latest ? 0 : config.transitive.share;
+    const { step, loss } = await trainer.step(arm, share);
+    onStep(step, loss);
+  }
+  trainer.dispose();
+  return {
+    learned: arm.causal ? learnedDecoder(model, vocab) : learnedEncoder(model, vocab),
+    vocab,
+  };
+}
+
+function armOf(
+  name: Exclude<MethodName, 'clip'>,
+  data: ComparisonData,
+  config: ExperimentConfig,
+): Arm {
+  const { link, test } = data;
+  const [a, c] = test.modalities.filter((m) => m !== link) as [string, string];
+  const make = (arm: ArmName, order: readonly string[]): Arm =>
+    makeArm(arm, order, config.transitive);
+  switch (name) {
+    case 'gpt':
+      return make('causal', [a, link, c]);
+    case 'mmgpt':
+      return make('mmgpt', [link, a, c]);
+    case 'cm3':
+      return make('cm3', [a, link, c]);
+    case 'bert':
+      return { ...make('commutative', [a, link, c]), name, base: bidirectional(), causal: false };
+    case 'loretta':
+      return make('transitive', [a, link, c]);
+    default:
+      return make(name, [a, link, c]);
+  }
+}

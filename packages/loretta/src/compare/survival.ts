@@ -1,0 +1,130 @@
+/** Survival on frozen features: a simulated cohort, a Cox head and Harrell's concordance (LORETTA §4.5). */
+import {
+  cumsum,
+  exp,
+  type HostRandom,
+  hostRandom,
+  indexSelect,
+  log,
+  matmul,
+  square,
+  sub,
+  sum,
+  tensor,
+  tidy,
+  ValueError,
+  valueAndGrad,
+  zeros,
+} from '@loretta-ts/core';
+import { AdamW, Param } from '@loretta-ts/nn';
+
+/** Patients with a time of event or of censoring. */
+export interface Cohort {
+  /** Time of the event, or of leaving the study, `[n]`. */
+  readonly times: Float64Array;
+  /** 1 where the event was seen, 0 where the patient left before, `[n]`. */
+  readonly events: Uint8Array;
+}
+
+/**
+ * Exponential times of rate λ₀ e^η with random censoring: about `censored` of the patients leave before the event.
+ * @param risks true log-risks η, `[n]`
+ */
+export function simulateCohort(
+  risks: ArrayLike<number>,
+  { seed, censored = 0.3 }: { readonly seed: number; readonly censored?: number },
+): Cohort {
+  const random: HostRandom = hostRandom(seed);
+  const uniform = (): number => Math.max(random.uniform(), 2 ** -32);
+  const n = risks.length;
+  const times = Float64Array.from(risks, (eta) => -Math.log(uniform()) / (0.1 * Math.exp(eta)));
+  const events = new Uint8Array(n);
+  for (let i = 0; i < n; i++) {
+    if (random.uniform() >= censored) events[i] = 1;
+    else times[i]! *= uniform();
+  }
+  return { times, events };
+}
+
+/**
+ * Harrell's C: of all pairs whose order of events is known, the share in which the one with the higher risk had the event
+ * first; equal risks count half. NaN where no pair is comparable.
+ */
+export function concordance({ times, events }: Cohort, risks: ArrayLike<number>): number {
+  let right = 0;
+  let pairs = 0;
+  for (let i = 0; i < times.length; i++) {
+    if (events[i] !== 1) continue;
+    for (let j = 0; j < times.length; j++) {
+      if (!(times[i]! < times[j]!)) continue;
+      pairs++;
+      if (risks[i]! > risks[j]!) right++;
+      else if (risks[i] === risks[j]) right += 0.5;
+    }
+  }
+  return right / pairs;
+}
+
+/** Weights of a linear log-risk. */
+export interface CoxHead {
+  /** `[dim]`. */
+  readonly weights: Float32Array;
+  /** Log-risks of features `[n, dim]`, `[n]`. */
+  risks(x: Float32Array): Float64Array;
+}
+
+/**
+ * A Cox proportional hazards head: minimises −Σ_{events i} [η_i − log Σ_{t_j ≥ t_i} e^{η_j}] / events + λ ‖w‖² with η = x w.
+ * @param x standardised features `[n, dim]`
+ * @throws ValueError when sizes differ or no event was seen
+ */
+export async function fitCox(
+  x: Float32Array,
+  dim: number,
+  { times, events }: Cohort,
+  { penalty = 0.05, steps = 150 }: { readonly penalty?: number; readonly steps?: number } = {},
+): Promise<CoxHead> {
+  const n = times.length;
+  if (x.length !== n * dim || events.length !== n) {
+    throw new ValueError('fitCox', `${x.length} features of width ${dim} for ${n} patients`);
+  }
+  const seen = events.reduce((a, b) => a + b, 0);
+  if (seen === 0) throw new ValueError('fitCox', 'no event was seen: there is nothing to learn');
+  // latest first, so that a running sum goes over all who are still there; of equal times the sum holds both
+  const order = Int32Array.from(times, (_, i) => i).sort((i, j) => times[j]! - times[i]!);
+  const lastOfTime = order.map((i, at) => {
+    let end = at;
+    while (end + 1 < n && times[order[end + 1]!] === times[i]) end++;
+    return end;
+  });
+  const sorted = new Float32Array(x.length);
+  order.forEach((from, i) => {
+    sorted.set(x.subarray(from * dim, (from + 1) * dim), i * dim);
+  });
+  const features = tensor(sorted, { shape: [n, dim] }).keep();
+  const died = tensor(Float32Array.from(order, (i) => events[i]! / seen)).keep();
+  const ends = tensor(lastOfTime).keep();
+  const w = new Param(zeros([dim, 1]));
+  const optimizer = new AdamW([['w', w]], { lr: 0.05, weightDecay: 0 });
+  for (let step = 0; step < steps; step++) {
+    tidy(() => {
+      const { grads } = valueAndGrad([w], () => {
+        const eta = matmul(features, w.value).reshape(n);
+        const atRisk = indexSelect(log(cumsum(exp(eta), 0)), ends, 0);
+        return sub(sum(sub(atRisk, eta).mul(died)), sum(square(w.value)).mul(-penalty));
+      });
+      optimizer.step(grads, { lr: 0.05 * (1 - step / steps) });
+    });
+  }
+  const weights = Float32Array.from(await w.value.data());
+  for (const owned of [features, died, ends, optimizer, w]) owned.dispose();
+  return {
+    weights,
+    risks: (rows) =>
+      Float64Array.from({ length: rows.length / dim }, (_, i) => {
+        let eta = 0;
+        for (let d = 0; d < dim; d++) eta += rows[i * dim + d]! * weights[d]!;
+        return eta;
+      }),
+  };
+}

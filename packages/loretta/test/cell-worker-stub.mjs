@@ -1,0 +1,13 @@
+// Stands in for the worker of cells: answers at once, counts in its result, fails on the row `broken`, dies on `dead`.
+import { parentPort } from 'node:worker_threads';
+
+let count = 0;
+parentPort.on('message', ({ cell }) => {
+  if (cell.row === 'dead') process.exit(3);
+  if (cell.row === 'broken') {
+    parentPort.postMessage({ kind: 'error', name: 'NonFiniteError', message: 'loss NaN' });
+    return;
+  }
+  parentPort.postMessage({ kind: 'progress', stage: 'train', done: 1, total: 1 });
+  parentPort.postMessage({ kind: 'result', result: { cell, toy: { count: ++count }, seconds: 0 } });
+});
