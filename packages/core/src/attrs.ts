@@ -353,11 +353,11 @@ export interface FusedAttrs {
     /** Added to the root of the second moment. */ readonly eps: number;
   };
   /**
-   * `(u, delta: [b, d, l], A: [d, n], B, C: [b, n, l], ...has) -> (y: [b, d, l], last h: [b, d, n])`: h_t = exp(delta_t A)
+   * `(u, delta: [b, d, l], A: [d, n], B, C: [b, l, n], ...has) -> (y: [b, d, l], last h: [b, d, n])`: h_t = exp(delta_t A)
    * h_{t-1} + delta_t B_t u_t, y_t = C_t · h_t (Mamba, eq. 2).
    */
   selectiveScan: ScanAttrs;
-  /** `(u, delta, A, B, C, ...has, dy) -> (du, ddelta, dA, dB, dC)`. */
+  /** `(u, delta, A, B, C, ...has, dy) -> (du, ddelta, dA, dB, dC)`, dA of every row: [b, d, n]. */
   selectiveScanGrad: ScanAttrs;
 }
 

@@ -20,7 +20,8 @@ function rotary(c: Call, interleaved: boolean): Tensor {
 }
 
 function selectiveScan(c: Call): Outputs {
-  const [u, A, B, C] = [c.t('u'), c.t('A'), c.t('B'), c.t('C')];
+  const [u, A] = [c.t('u'), c.t('A')];
+  const [B, C] = [core.transpose(c.t('B')), core.transpose(c.t('C'))]; // [b, l, n]
   const [d, D, z] = [c.maybe('delta_bias'), c.maybe('D'), c.maybe('z')];
   const raw = d === null ? c.t('delta') : core.add(c.t('delta'), core.unsqueeze(d, 1));
   const delta = c.bool('delta_softplus') ? core.softplus(raw) : raw; // [b, d, l]

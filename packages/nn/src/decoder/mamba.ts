@@ -94,8 +94,8 @@ export class MambaMixer extends Module implements Mixer {
       u.transpose(),
       delta.transpose(),
       exp(this.A_log.value).neg(),
-      B.transpose(),
-      C.transpose(),
+      B,
+      C,
       {
         ...(state === null ? {} : { state: state.read(layer, 'h') }),
         ...(segments === null ? {} : { starts: startsOf(segments) }),

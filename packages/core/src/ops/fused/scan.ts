@@ -10,7 +10,7 @@ import type { Tensor } from '../../tensor';
 import { vjpOfMany } from '../../vjp-of';
 import { add, mul } from '../arithmetic';
 import { full } from '../create';
-import { broadcastTo, reshape, sum, transpose, unsqueeze } from '../linear';
+import { broadcastTo, reshape, sum, unsqueeze } from '../linear';
 import { where } from '../select';
 import { linearRecurrence } from '../sequence';
 import { narrow, pad, select } from '../shape';
@@ -54,8 +54,8 @@ function checkInputs(op: string, ins: readonly Aval[], attrs: ScanAttrs): Inputs
   const states = A.shape[1]!;
   wantShape(op, 'delta', delta, [b, d, l]);
   wantShape(op, 'A', A, [d, states]);
-  wantShape(op, 'B', B, [b, states, l]);
-  wantShape(op, 'C', C, [b, states, l]);
+  wantShape(op, 'B', B, [b, l, states]);
+  wantShape(op, 'C', C, [b, l, states]);
   if (state !== null) wantShape(op, 'state', state, [b, d, states]);
   if (starts !== null) {
     wantDType(op, 'starts', starts, 'bool');
@@ -75,12 +75,13 @@ export const selectiveScanOp: Op<'selectiveScan'> = {
     ];
   },
   decompose: scanRule,
-  // the fast rule is for training, which begins from no state and drops the last one
+  // the fast rule is for training, which learns no first state and drops the last one
   vjp: (a) => {
-    const { ins, cts, attrs } = a;
-    if (attrs.has.state || cts[0] === null || cts[1] !== null) return slow(a);
+    const { ins, cts, attrs, needs } = a;
+    const learnsState = attrs.has.state && needs[5] === true;
+    if (learnsState || cts[0] === null || cts[1] !== null) return slow(a);
     const grads = apply(selectiveScanGradOp, [...ins, cts[0]!], attrs);
-    return ins.map((_, i) => grads[i] ?? null);
+    return ins.map((_, i) => (i === 2 ? sum(grads[2]!, 0) : (grads[i] ?? null)));
   },
 };
 
@@ -89,7 +90,10 @@ export const selectiveScanGradOp: Op<'selectiveScanGrad'> = {
   infer(ins, attrs) {
     const { u, delta, A, B, C, rest } = checkInputs('selectiveScanGrad', ins, attrs);
     wantShape('selectiveScanGrad', 'dy', rest[0]!, u.shape);
-    return [u, delta, A, B, C].map(({ shape, dtype }) => ({ shape, dtype }));
+    const perRow = [u.shape[0]!, ...A.shape];
+    return [u.shape, delta.shape, perRow, B.shape, C.shape].map((shape) => ({
+      ...{ shape, dtype: u.dtype },
+    }));
   },
   decompose: scanGradRule,
   vjp: byDecomposition<'selectiveScanGrad'>(scanGradRule),
@@ -97,14 +101,15 @@ export const selectiveScanGradOp: Op<'selectiveScanGrad'> = {
 
 const slow = byDecomposition<'selectiveScan'>(scanRule);
 
+/** A is `[d, n]`, or of every row `[b, d, n]`. */
 function scanRule(ins: readonly Tensor[], attrs: ScanAttrs): readonly Tensor[] {
   const { u, delta, A, B, C, state, starts } = named(ins, attrs);
   const [b, d, l] = u.shape as [number, number, number];
-  const n = A.shape[1]!;
+  const n = A.shape.at(-1)!;
   if (l === 0) return [mul(u, 1), state ?? full([b, d, n], 0, { dtype: u.dtype })];
-  const kept = exp(mul(unsqueeze(delta, 3), reshape(A, [d, 1, n]))); // [b, d, l, n]
+  const kept = exp(mul(unsqueeze(delta, 3), unsqueeze(A, -2))); // [b, d, l, n]
   const decay = starts === null ? kept : where(reshape(starts, [b, 1, l, 1]), 0, kept);
-  const perTime = (x: Tensor): Tensor => unsqueeze(transpose(x), 1); // [b, 1, l, n]
+  const perTime = (x: Tensor): Tensor => unsqueeze(x, 1); // [b, 1, l, n]
   const input = broadcastTo(mul(unsqueeze(mul(delta, u), 3), perTime(B)), [b, d, l, n]);
   const h = linearRecurrence(decay, state === null ? input : add(input, carried(decay, state)));
   return [sum(mul(h, perTime(C)), 3), select(h, 2, l - 1)];
@@ -123,8 +128,9 @@ function carried(decay: Tensor, state: Tensor): Tensor {
 
 // g_t = C_t dy_t + exp(Δ_{t+1} A) g_{t+1}; the rest is the chain rule through Δ A and Δ u B
 function scanGradRule(ins: readonly Tensor[], attrs: ScanAttrs): readonly Tensor[] {
-  const { rest } = named(ins, attrs);
-  const forward = ins.slice(0, ins.length - 1);
+  const { A, rest } = named(ins, attrs);
+  const perRow = broadcastTo(A, [rest[0]!.shape[0]!, ...A.shape]); // [b, d, n]
+  const forward = ins.slice(0, ins.length - 1).with(2, perRow);
   const needs = forward.map((_, i) => i < 5);
   const grads = vjpOfMany((xs) => scanRule(xs, attrs), forward, [rest[0]!, null], needs);
   return grads
@@ -141,7 +147,7 @@ export interface SelectiveScanOptions {
 }
 
 /**
- * `u, delta [b, d, l]`, `A [d, n]`, `B, C [b, n, l]` -> `[b, d, l]`: h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t,
+ * `u, delta [b, d, l]`, `A [d, n]`, `B, C [b, l, n]` -> `[b, d, l]`: h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t,
  * y_t = C_t · h_t.
  * @throws ShapeError, DTypeError
  */
