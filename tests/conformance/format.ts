@@ -52,6 +52,9 @@ export interface Group {
   readonly vectors: ReadonlyMap<string, Vector>;
 }
 
+/** Groups whose results depend on neither backend nor precision: one run is enough. */
+export const HOST_GROUPS = /^(tok_|stfiles)/;
+
 /** Names of the groups in a folder, sorted. */
 export function groupNames(dir: string): string[] {
   return readdirSync(dir)

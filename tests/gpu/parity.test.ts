@@ -4,11 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { cpu } from '@loretta-ts/backend-cpu';
 import { gpu } from '@loretta-ts/backend-gpu';
 import { afterAll, describe, expect, it } from 'vitest';
-import { HOST_GROUPS, isExcluded } from '../conformance/exclusions';
-import { groupNames, readGroup } from '../conformance/format';
+import { groupNames, HOST_GROUPS, readGroup } from '../conformance/format';
 import { runGroup } from '../conformance/runner';
 import { mode } from '../../packages/backend-gpu/test/modes/mode';
-import { decoderRun, lorettaRun } from './runs';
+import { decoderRun, lorettaRun, mixerRun } from './runs';
 import { expectClose } from './tolerance';
 
 const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
@@ -20,7 +19,7 @@ describe.runIf(existsSync(shared))(`the shared vectors, gpu:${mode}`, () => {
   const names = existsSync(shared) ? groupNames(shared) : [];
   it.each(names.filter((name) => !HOST_GROUPS.test(name)))('%s', async (name) => {
     const report = await runGroup(readGroup(shared, name), { backend, precision: 'f32' });
-    expect(report.failures.filter((f) => !isExcluded(f.id))).toEqual([]);
+    expect(report.failures).toEqual([]);
     expect(report.passed + report.notApplicable).toBeGreaterThan(0);
   });
 });
@@ -46,3 +45,17 @@ describe(`training, gpu:${mode}`, () => {
     expect(backend.memory().buffers).toBe(before);
   });
 });
+
+it.each(['attention', 'mamba', 'hyena'] as const)(
+  `%s has the logits of the CPU backend, and generates the same, gpu:${mode}`,
+  async (mixer) => {
+    const before = backend.memory().buffers;
+    const want = await mixerRun(reference, mixer);
+    const got = await mixerRun(backend, mixer);
+    expect(Math.max(...want.logits.map(Math.abs))).toBeGreaterThan(0.01);
+    const apart = got.logits.map((x, i) => Math.abs(x - want.logits[i]!));
+    expect(Math.max(...apart)).toBeLessThan(1e-4);
+    expect(got.tokens).toEqual(want.tokens);
+    expect(backend.memory().buffers).toBe(before);
+  },
+);

@@ -6,10 +6,11 @@ import {
   setBackend,
   type Tensor,
   tensor,
+  tidy,
   valueAndGrad,
 } from '@loretta-ts/core';
 import { TOY_CHAIN, ToyRun, toySettings } from '@loretta-ts/loretta';
-import { AdamW, crossEntropyLoss, Decoder } from '@loretta-ts/nn';
+import { AdamW, crossEntropyLoss, Decoder, generateFixed, type MixerKind } from '@loretta-ts/nn';
 
 const vocab = 29;
 const batch = 4;
@@ -50,6 +51,37 @@ export async function decoderRun(backend: Backend, steps = 50): Promise<number[]
   decoder.dispose();
   for (const x of [ids, targets]) x.dispose();
   return losses;
+}
+
+/** Logits of a small decoder of each mixer, and what it generates behind a padded prompt. */
+export async function mixerRun(
+  backend: Backend,
+  mixer: MixerKind,
+): Promise<{ readonly logits: readonly number[]; readonly tokens: readonly number[] }> {
+  setBackend(backend);
+  const decoder = new Decoder(
+    { vocab, layers: 2, dim: 16, heads: 2, mixer, stateDim: 4, maxLength: length, initStd: 0.2 },
+    key(5),
+  );
+  const shape = [batch, 5];
+  const ids = tensor(
+    Int32Array.from({ length: 5 * batch }, (_, i) => (7 * i) % vocab),
+    { shape },
+  );
+  const attentionMask = tensor(
+    Uint8Array.from({ length: 5 * batch }, (_, i) => Number(i % 5 >= Math.floor(i / 5))),
+    { shape, dtype: 'bool' },
+  );
+  const logits = tidy(() => decoder.logits(decoder.forward(ids, { attentionMask })).keep());
+  const settings = { maxNewTokens: 8, temperature: 0, attentionMask };
+  const tokens = generateFixed(decoder, ids, settings);
+  const result = {
+    logits: [...(await logits.data())].map(Number),
+    tokens: [...(await tokens.data())].map(Number),
+  };
+  decoder.dispose();
+  for (const x of [ids, attentionMask, logits, tokens]) x.dispose();
+  return result;
 }
 
 /** Steps of LoReTTa on the toy chain, commutative and transitive in turn; the transitive ones generate. */

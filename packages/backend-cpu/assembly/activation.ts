@@ -1,15 +1,8 @@
 /** GELU (both forms), SiLU and SwiGLU with their gradients, and the AdamW step. */
-import { exp, madd, onePlusErf, sigmoid, splat, storeTail } from './vector';
+import { exp, madd, onePlusErf, put, sigmoid, splat } from './vector';
 
 const ROOT: f32 = 0.7978845608028654; // sqrt(2 / pi)
 const CUBE: f32 = 0.044715;
-
-// @ts-ignore: decorator
-@inline
-function put(p: usize, v: v128, bytes: usize, i: usize): void {
-  if (i + 16 <= bytes) v128.store(p + i, v);
-  else storeTail(p + i, v, <i32>((bytes - i) >> 2));
-}
 
 // 0.5 (1 + tanh u) = sigmoid(2u), which keeps the negative tail accurate.
 // @ts-ignore: decorator

@@ -9,6 +9,7 @@ export * from './norm';
 export { threefry } from './random';
 export * from './reduce';
 export * from './rope';
+export { scanGradRows, scanRows } from './scan';
 export { setScratch } from './scratch';
 export * from './select';
 export * from './softmax';

@@ -1,19 +1,5 @@
 /** LayerNorm (Ba et al. 2016) and RMSNorm (Zhang and Sennrich 2019) along rows, forward and backward. */
-import { madd, maskTail, splat, storeTail, sumLanes } from './vector';
-
-// @ts-ignore: decorator
-@inline
-function put(p: usize, v: v128, bytes: usize, i: usize): void {
-  if (i + 16 <= bytes) v128.store(p + i, v);
-  else storeTail(p + i, v, <i32>((bytes - i) >> 2));
-}
-
-// Lanes beyond the row become 0.
-// @ts-ignore: decorator
-@inline
-function inside(v: v128, bytes: usize, i: usize): v128 {
-  return i + 16 <= bytes ? v : maskTail(v, <i32>((bytes - i) >> 2), splat(0));
-}
+import { inside, madd, put, splat, sumLanes } from './vector';
 
 /** Rows [begin, end) of n: y = (x - mean) rstd w + b. */
 export function layerNormRows(begin: i32, end: i32, n: i32, eps: f32, x: usize, w: usize, b: usize, y: usize, mean: usize, rstd: usize): void {

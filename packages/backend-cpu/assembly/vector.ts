@@ -32,6 +32,21 @@ export function maskTail(v: v128, count: i32, fill: v128): v128 {
   return v128.bitselect(v, fill, i32x4.gt_s(i32x4.splat(count), i32x4(0, 1, 2, 3)));
 }
 
+/** Stores v at byte i of a row of so many bytes, of which it may be the tail. */
+// @ts-ignore: decorator
+@inline
+export function put(p: usize, v: v128, bytes: usize, i: usize): void {
+  if (i + 16 <= bytes) v128.store(p + i, v);
+  else storeTail(p + i, v, <i32>((bytes - i) >> 2));
+}
+
+/** v at byte i of a row of so many bytes; lanes beyond the row become 0. */
+// @ts-ignore: decorator
+@inline
+export function inside(v: v128, bytes: usize, i: usize): v128 {
+  return i + 16 <= bytes ? v : maskTail(v, <i32>((bytes - i) >> 2), splat(0));
+}
+
 // @ts-ignore: decorator
 @inline
 export function sumLanes(v: v128): f32 {

@@ -49,6 +49,38 @@ for (const [level, backend] of Object.entries(backends)) {
       );
     });
 
+    it('selectiveScan, from a state and with starts', () => {
+      const states = fc.constantFrom(1, 2, 3, 4, 5, 16, 64, 65, 130);
+      const sizes = fc.record({ b: fc.nat(2), d: fc.integer({ min: 1, max: 5 }), l: fc.nat(40) });
+      const has = fc.record({ state: fc.boolean(), starts: fc.boolean() });
+      fc.assert(
+        fc.property(sizes, states, has, seeds, ({ b, d, l }, n, { state, starts }, seed) => {
+          const steps = input([b, d, l], seed + 1, 0.1);
+          const delta = { ...steps, data: steps.data.map((x) => Math.abs(x)) };
+          const rates = input([d, n], seed + 2);
+          const A = { ...rates, data: rates.data.map((x) => -Math.abs(x)) };
+          const floats = [
+            ...[input([b, d, l], seed), delta, A],
+            ...[input([b, l, n], seed + 3), input([b, l, n], seed + 4)],
+            ...(state ? [input([b, d, n], seed + 5)] : []),
+          ];
+          const first = Uint8Array.from({ length: b * l }, (_, i) => Number((i + seed) % 7 === 0));
+          agree(
+            backend,
+            ([u, dt, a, B, C, h], [s]) =>
+              core.selectiveScan(u!, dt!, a!, B!, C!, {
+                ...(h === undefined ? {} : { state: h }),
+                ...(s === undefined ? {} : { starts: s }),
+              }),
+            floats,
+            starts ? [{ shape: [b, l], data: first }] : [],
+            1e-4,
+            1e-4,
+          );
+        }),
+      );
+    });
+
     it('gelu, silu, swiglu', () => {
       fc.assert(
         fc.property(fc.nat(40), seeds, fc.constantFrom(1, 6, 40), (n, seed, factor) => {
@@ -202,10 +234,10 @@ for (const [level, backend] of Object.entries(backends)) {
       );
     });
 
-    it('has every fused kernel but selectiveScan, in f32 only', () => {
+    it('has every fused kernel, in f32 only', () => {
       expect(backend.fusedDTypes).toEqual(['f32']);
       const fused = Object.keys(backend.kernels).filter((name) => !(name in reference.kernels));
-      expect(fused).toHaveLength(20);
+      expect(fused).toHaveLength(22);
     });
   });
 }

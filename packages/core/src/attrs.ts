@@ -273,6 +273,17 @@ export interface AttentionAttrs {
   };
 }
 
+/** Attributes of `selectiveScan`. */
+export interface ScanAttrs {
+  /** Which optional inputs follow u, delta, A, B and C, in this order. */
+  readonly has: {
+    /** float [b, d, n]: h before the first step. */
+    readonly state: boolean;
+    /** bool [b, l]: before a true step h is forgotten. */
+    readonly starts: boolean;
+  };
+}
+
 /** Ops with a `decompose` into core ops; backends may have a kernel of their own. Floats. */
 export interface FusedAttrs {
   /** Along the last axis. A row of -inf only gives zeros. */
@@ -341,8 +352,13 @@ export interface FusedAttrs {
     /** Decay of the second moment. */ readonly beta2: number;
     /** Added to the root of the second moment. */ readonly eps: number;
   };
-  /** `(u, delta: [b, d, l], A: [d, n], B, C: [b, n, l]) -> y: [b, d, l]`: h_t = exp(delta_t A) h_{t-1} + delta_t B_t u_t, y_t = C_t · h_t (Mamba, eq. 2). */
-  selectiveScan: None;
+  /**
+   * `(u, delta: [b, d, l], A: [d, n], B, C: [b, l, n], ...has) -> (y: [b, d, l], last h: [b, d, n])`: h_t = exp(delta_t A)
+   * h_{t-1} + delta_t B_t u_t, y_t = C_t · h_t (Mamba, eq. 2).
+   */
+  selectiveScan: ScanAttrs;
+  /** `(u, delta, A, B, C, ...has, dy) -> (du, ddelta, dA, dB, dC)`, dA of every row: [b, d, n]. */
+  selectiveScanGrad: ScanAttrs;
 }
 
 /** Attributes by op: the whole table. */

@@ -96,6 +96,11 @@ export { attention, type AttentionOptions } from './ops/fused/attention';
 export { layerNorm, type NormOptions, rmsNorm } from './ops/fused/norm';
 export { rope, type RopeOptions } from './ops/fused/rope';
 export {
+  selectiveScan,
+  type SelectiveScanOptions,
+  selectiveScanWithState,
+} from './ops/fused/scan';
+export {
   crossEntropy,
   type CrossEntropyOptions,
   logSoftmax,
@@ -159,7 +164,7 @@ export {
   where,
   xor,
 } from './ops/select';
-export { fft, irfft, linearRecurrence, longConv, rfft, selectiveScan } from './ops/sequence';
+export { fft, irfft, linearRecurrence, longConv, rfft } from './ops/sequence';
 export {
   concat,
   flip,

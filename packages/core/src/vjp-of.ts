@@ -48,13 +48,3 @@ export function vjpOfMany(
     s.dispose();
   }
 }
-
-/** `vjpOfMany` for one output. */
-export function vjpOf(
-  fn: (xs: readonly Tensor[]) => Tensor,
-  xs: readonly Tensor[],
-  ct: Tensor,
-  needs: readonly boolean[],
-): readonly (Tensor | null)[] {
-  return vjpOfMany((inputs) => [fn(inputs)], xs, [ct], needs);
-}

@@ -2,17 +2,25 @@
  * Modules, decoders, sampling, losses, optimisers and file formats on `@loretta-ts/core`.
  * @module @loretta-ts/nn
  */
-export { type AttentionContext, CausalSelfAttention } from './decoder/attention';
-export { Block } from './decoder/block';
-export { KVCache } from './decoder/cache';
+export { CausalSelfAttention } from './decoder/attention';
+export { AttentionBlock, Block, HyenaBlock, MambaBlock } from './decoder/block';
+export { DecoderCache } from './decoder/cache';
 export {
   type DecoderConfig,
+  type MixerKind,
   type PositionKind,
   type ResolvedDecoderConfig,
   resolveDecoderConfig,
 } from './decoder/config';
 export { Decoder, type DecoderStack, type ForwardOptions } from './decoder/decoder';
+export { HyenaFilter, HyenaMixer } from './decoder/hyena';
+export { type Attended, KeyValueCache, KVCache, RollingKVCache } from './decoder/kv-cache';
+export { makeCache } from './decoder/make-cache';
+export { MambaMixer } from './decoder/mamba';
+export type { Mixer, MixerContext } from './decoder/mixer';
 export { GeluMlp, SwiGluMlp } from './decoder/mlp';
+export { ShortConv, type ShortConvOptions } from './decoder/short-conv';
+export { StateCache } from './decoder/state-cache';
 export { CheckpointError, SafetensorsError, StateDictError } from './errors';
 export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
 export { decoderConfigFromHf, fromHfTensors, type HfFamily, toHfTensors } from './files/hf';

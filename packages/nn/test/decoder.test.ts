@@ -212,8 +212,6 @@ describe('Decoder', () => {
     ['maxLength', { maxLength: 0 }],
     ['withinLength', { positions: ['within-block'] }],
     ['window', { window: -1 }],
-    ['mixer', { mixer: 'mamba' }],
-    ['mixer', { mixer: 'hyena' }],
     ['tieEmbeddings', { tieEmbeddings: 1 }],
     ['dropout', { dropout: 1 }],
     ['ropeTheta', { ropeTheta: Number.NaN }],

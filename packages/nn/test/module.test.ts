@@ -315,7 +315,12 @@ describe('model files', () => {
 
   it.each([
     ['config.json is not an object', null],
-    ["model_type 'mamba' is not supported", { ...llama, model_type: 'mamba' }],
+    ["model_type 'bert' is not supported", { ...llama, model_type: 'bert' }],
+    ['intermediate_size is not expand', { ...llama, model_type: 'mamba' }],
+    [
+      'use_conv_bias is false',
+      { ...llama, model_type: 'mamba', intermediate_size: 8, use_conv_bias: false },
+    ],
     ['hidden_size is missing', { ...llama, hidden_size: null }],
     ['num_hidden_layers is not a number', { ...llama, num_hidden_layers: '1' }],
     ["hidden_act is 'gelu'", { ...llama, hidden_act: 'gelu' }],

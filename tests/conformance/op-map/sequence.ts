@@ -20,20 +20,16 @@ function rotary(c: Call, interleaved: boolean): Tensor {
 }
 
 function selectiveScan(c: Call): Outputs {
-  const [u, A, B, C] = [c.t('u'), c.t('A'), c.t('B'), c.t('C')];
+  const [u, A] = [c.t('u'), c.t('A')];
+  const [B, C] = [core.transpose(c.t('B')), core.transpose(c.t('C'))]; // [b, l, n]
   const [d, D, z] = [c.maybe('delta_bias'), c.maybe('D'), c.maybe('z')];
   const raw = d === null ? c.t('delta') : core.add(c.t('delta'), core.unsqueeze(d, 1));
   const delta = c.bool('delta_softplus') ? core.softplus(raw) : raw; // [b, d, l]
-  let y = core.selectiveScan(u, delta, A, B, C);
+  const [scanned, last] = core.selectiveScanWithState(u, delta, A, B, C);
+  let y = scanned;
   if (D !== null) y = core.add(y, core.mul(core.unsqueeze(D, 1), u));
   if (z !== null) y = core.mul(y, core.silu(z));
-  const decay = core.exp(core.mul(core.unsqueeze(delta, 3), core.unsqueeze(A, 1))); // [b, d, l, n]
-  const input = core.mul(
-    core.unsqueeze(core.mul(delta, u), 3),
-    core.unsqueeze(core.transpose(B), 1),
-  );
-  const states = core.linearRecurrence(decay, core.broadcastTo(input, decay.shape));
-  return { y, last_state: core.select(states, 2, -1) };
+  return { y, last_state: last };
 }
 
 /** Poli et al. 2023, alg. 1 to 3, with the filters given. */

@@ -130,6 +130,18 @@ const rope: Cutter = {
   },
 };
 
+/** Channels of a scan: arguments are the first, their number, then d, l and n. */
+const scan: Cutter = {
+  cost: (args) => args[1]! * args[3]! * args[4]! * 2,
+  cut: (args) => cutOf(args, 1, { 0: 1 }, 1, 8),
+};
+
+/** Rows of a batch, of d channels each. */
+const scanGrad: Cutter = {
+  cost: (args) => args[1]! * args[2]! * args[3]! * args[4]! * 6,
+  cut: (args) => cutOf(args, 1, { 0: 1 }),
+};
+
 const select32: Cutter = {
   cost: (args) => args[0]! * 0.4,
   cut(args) {
@@ -175,4 +187,6 @@ export const cutters: { readonly [N in keyof WasmKernels]?: Cutter } = {
   transpose32: leadingRows(0.6, (args) => ({ 2: args[3]! * 4, 4: 4 }), 16),
   gatherRows: leadingRows(0.08, (args) => ({ 3: 4, 4: args[1]! })),
   rope,
+  scanRows: scan,
+  scanGradRows: scanGrad,
 };

@@ -9,6 +9,7 @@ import { matmulKernels } from './matmul';
 import { moveKernels, tableKernels } from './move';
 import { reduceKernels } from './reduce';
 import { normKernels, softmaxKernels } from './rows';
+import { scanKernels } from './scan';
 import { selectKernels } from './select';
 
 /** What the kernels work with. `scratch` is an address with 640 KiB for the fused kernels. */
@@ -34,5 +35,6 @@ export function wasmKernels({ wasm, memory, scratch }: Machine, reference: Kerne
     ...activationKernels(wasm),
     ...ropeKernels(wasm, memory, scratch),
     ...attentionKernels(wasm, memory, scratch),
+    ...scanKernels(wasm),
   };
 }

@@ -7,10 +7,8 @@ import { broadcast, sameDType, wantFloat, wantShape } from '../shape-rules';
 import type { Tensor } from '../tensor';
 import { div, mul, neg } from './arithmetic';
 import { full } from './create';
-import { vjpOf } from '../vjp-of';
-import { broadcastTo, reshape, sum, sumTo, transpose, unsqueeze } from './linear';
+import { sumTo } from './linear';
 import { concat, flip, narrow, pad } from './shape';
-import { exp } from './unary';
 import { tidy } from '../scope';
 
 export const fftOp: Op<'fft'> = {
@@ -156,49 +154,4 @@ export function linearRecurrence(
   options: { readonly reverse?: boolean } = {},
 ): Tensor {
   return apply1(linearRecurrenceOp, [a, b], { reverse: options.reverse ?? false });
-}
-
-export const selectiveScanOp: Op<'selectiveScan'> = {
-  name: 'selectiveScan',
-  infer([u, delta, A, B, C]) {
-    const ins = [u!, delta!, A!, B!, C!];
-    wantFloat('selectiveScan', ...ins);
-    const dtype = sameDType('selectiveScan', ins);
-    const [b, d, l] = u!.shape;
-    const n = A!.shape[1];
-    if (u!.shape.length !== 3 || A!.shape.length !== 2) {
-      throw new ShapeError(
-        'selectiveScan',
-        `u ${showAval(u!)} and A ${showAval(A!)}: they are [b, d, l] and [d, n]`,
-        [u!.shape, A!.shape],
-      );
-    }
-    wantShape('selectiveScan', 'delta', delta!, [b!, d!, l!]);
-    wantShape('selectiveScan', 'A', A!, [d!, n!]);
-    wantShape('selectiveScan', 'B', B!, [b!, n!, l!]);
-    wantShape('selectiveScan', 'C', C!, [b!, n!, l!]);
-    return [{ shape: u!.shape, dtype }];
-  },
-  decompose: ([u, delta, A, B, C]) => [scanInCoreOps(u!, delta!, A!, B!, C!)],
-  vjp: ({ ins, cts, needs }) =>
-    vjpOf((xs) => scanInCoreOps(xs[0]!, xs[1]!, xs[2]!, xs[3]!, xs[4]!), ins, cts[0]!, needs),
-};
-
-function scanInCoreOps(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor): Tensor {
-  const [b, d, l] = u.shape as [number, number, number];
-  const n = A.shape[1]!;
-  const decay = exp(mul(unsqueeze(delta, 3), reshape(A, [d, 1, n]))); // [b, d, l, n]
-  const perTime = (x: Tensor): Tensor => unsqueeze(transpose(x), 1); // [b, 1, l, n]
-  const input = mul(unsqueeze(mul(delta, u), 3), perTime(B)); // [b, d, l, n]
-  const h = linearRecurrence(decay, broadcastTo(input, [b, d, l, n]));
-  return sum(mul(h, perTime(C)), 3); // [b, d, l]
-}
-
-/**
- * The selective state space of Mamba (eq. 2, with zero-order hold for A): `u, delta [b, d, l]`, `A [d, n]`,
- * `B, C [b, n, l]` -> `[b, d, l]`.
- * @throws ShapeError, DTypeError
- */
-export function selectiveScan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor): Tensor {
-  return apply1(selectiveScanOp, [u, delta, A, B, C], {});
 }

@@ -10,6 +10,7 @@ import { adamwOp } from './fused/adamw';
 import { attentionGradOp, attentionOp } from './fused/attention';
 import * as norm from './fused/norm';
 import { ropeOp } from './fused/rope';
+import * as scan from './fused/scan';
 import * as softmax from './fused/softmax';
 import * as index from './index-ops';
 import * as linear from './linear';
@@ -116,5 +117,6 @@ export const ops: { readonly [N in OpName]: Op<N> } = {
   attention: attentionOp,
   attentionGrad: attentionGradOp,
   adamw: adamwOp,
-  selectiveScan: sequence.selectiveScanOp,
+  selectiveScan: scan.selectiveScanOp,
+  selectiveScanGrad: scan.selectiveScanGradOp,
 };

@@ -2,25 +2,12 @@
 import { attention, type Key, rope, type Tensor } from '@loretta-ts/core';
 import { Linear } from '../layers/linear';
 import { Module } from '../module';
-import type { KVCache } from './cache';
 import type { ResolvedDecoderConfig } from './config';
-
-/** What all layers of one forward pass share. */
-export interface AttentionContext {
-  /** i32 [t] or [b, t]; null without rope. */
-  readonly positions: Tensor | null;
-  /** bool, broadcastable to [b, h, t, s]: true may be seen. */
-  readonly mask: Tensor | null;
-  /** i32 [b, t]: only the same number is seen. */
-  readonly segments: Tensor | null;
-  /** Keys and values of earlier tokens; null without one. */
-  readonly cache: KVCache | null;
-  /** i32 [b]: keys that are there, with a cache that was not empty. */
-  readonly lengths: Tensor | null;
-}
+import { type Attended, KeyValueCache } from './kv-cache';
+import { type Mixer, type MixerContext, wrongCache } from './mixer';
 
 /** softmax(QKᵀ / √d, causal) V, with `heads / kvHeads` queries to each key (Ainslie et al. 2023). */
-export class CausalSelfAttention extends Module {
+export class CausalSelfAttention extends Module implements Mixer {
   /** Queries: `[heads · headDim, dim]`. */
   readonly q_proj: Linear;
   /** Keys: `[kvHeads · headDim, dim]`. */
@@ -45,29 +32,48 @@ export class CausalSelfAttention extends Module {
   }
 
   /** `[b, t, d] -> [b, t, d]`. */
-  forward(x: Tensor, layer: number, context: AttentionContext): Tensor {
+  forward(x: Tensor, layer: number, context: MixerContext): Tensor {
     const { heads, kvHeads, headDim, window, causal } = this.config;
     const [b, t] = x.shape as [number, number, number];
     const q = this.rotate(this.q_proj.forward(x).reshape(b, t, heads, headDim), context); // [b, t, h, d]
     const k = this.rotate(this.k_proj.forward(x).reshape(b, t, kvHeads, headDim), context); // [b, t, hkv, d]
     const v = this.v_proj.forward(x).reshape(b, t, kvHeads, headDim); // [b, t, hkv, d]
-    const { mask, segments, cache, lengths } = context;
-    const stored = cache?.write(layer, k, v);
-    const past = stored !== undefined && lengths !== null;
-    const o = attention(q, past ? stored.keys : k, past ? stored.values : v, {
+    const { segments } = context;
+    const { keys, values, real, lengths } = attended(k, v, layer, context);
+    const mask = visible(real, context.mask);
+    const o = attention(q, keys, values, {
       causal,
       window,
       scale: 1 / Math.sqrt(headDim),
       ...(mask === null ? {} : { mask }),
       ...(segments === null ? {} : { segments }),
-      ...(past ? { lengths } : {}),
+      ...(lengths === null ? {} : { lengths }),
     }); // [b, t, h, d]
     return this.o_proj.forward(o.reshape(b, t, heads * headDim));
   }
 
-  private rotate(x: Tensor, { positions }: AttentionContext): Tensor {
+  private rotate(x: Tensor, { positions }: MixerContext): Tensor {
     if (positions === null) return x;
     const { ropeTheta: theta, ropeInterleaved: interleaved } = this.config;
     return rope(x, positions, { theta, interleaved });
   }
+}
+
+/** The new keys and values, with those of the cache. */
+function attended(
+  keys: Tensor,
+  values: Tensor,
+  layer: number,
+  { cache, real, allReal }: MixerContext,
+): Attended {
+  if (cache === null) return { keys, values, real, lengths: null };
+  if (cache instanceof KeyValueCache) return cache.extend(layer, keys, values, allReal);
+  throw wrongCache(cache.mixer, 'attention');
+}
+
+/** bool, broadcastable to [b, h, t, s]. */
+function visible(real: Tensor | null, mask: Tensor | null): Tensor | null {
+  if (real === null) return mask;
+  const keys = real.unsqueeze(1).unsqueeze(1); // [b, 1, 1, s]
+  return mask === null ? keys : keys.and(mask);
 }

@@ -1,12 +1,17 @@
-/** A static key-value cache: memory for all steps is there from the start, and every step writes into it. */
-import { type State, type Tensor, updateSlice, ValueError, zeros } from '@loretta-ts/core';
-import type { ResolvedDecoderConfig } from './config';
+/** What mixers keep of earlier tokens: memory for all steps is there from the start, and every step writes into it. */
+import { type Shape, type State, type Tensor, ValueError, zeros } from '@loretta-ts/core';
+import type { MixerKind, ResolvedDecoderConfig } from './config';
 
-/** Keys and values of every layer, `[b, maxLength, kvHeads, headDim]`, of which the first `length` are there. */
-export class KVCache {
+/**
+ * The memory of one generation, of every layer. `makeCache` chooses the kind that a configuration wants: all keys and
+ * values (`KVCache`), those of a window (`RollingKVCache`), or the tensors of a recurrence (`StateCache`).
+ */
+export abstract class DecoderCache implements Disposable {
+  /** The mixer that it belongs to. */
+  readonly mixer: MixerKind;
   /** Rows b. */
   readonly batch: number;
-  /** Tokens that fit. */
+  /** Tokens that it takes, at most; what it holds of them is of the kind. */
   readonly maxLength: number;
   /**
    * Where the next tokens go while a pass is recorded, which is replayed with other lengths of the cache: then nothing is
@@ -14,82 +19,72 @@ export class KVCache {
    * @internal
    */
   place: {
-    /** The first of them; on the device i32 []. */
+    /** The first of them; on the device i32 [], and then there is one. */
     readonly start: number | Tensor;
-    /** i32 [b]: keys that are there with the new ones; null where those are all. */
+    /** i32 [b]: tokens that are there with the new ones; null where those are all. */
     readonly lengths: Tensor | null;
   } | null = null;
-  private readonly keys: State[] = [];
-  private readonly values: State[] = [];
-  private readonly empty: () => Tensor;
+  private readonly held: { readonly state: State; readonly make: () => Tensor }[] = [];
+  private readonly dtype: ResolvedDecoderConfig['dtype'];
   private filled = 0;
 
-  /** @param maxLength tokens that fit; default `config.maxLength` */
+  /** @param maxLength default `config.maxLength` */
   constructor(config: ResolvedDecoderConfig, batch: number, maxLength: number = config.maxLength) {
-    const shape = [batch, maxLength, config.kvHeads, config.headDim];
+    for (const [name, n] of [
+      ['batch', batch],
+      ['maxLength', maxLength],
+    ] as const) {
+      if (!Number.isSafeInteger(n) || n < 1) fail(`${name} is ${n}, not a positive integer`);
+    }
+    this.mixer = config.mixer;
     this.batch = batch;
     this.maxLength = maxLength;
-    this.empty = () => zeros(shape, { dtype: config.dtype }).keep();
-    for (let i = 0; i < config.layers; i++) {
-      this.keys.push({ value: this.empty() });
-      this.values.push({ value: this.empty() });
-    }
+    this.dtype = config.dtype;
   }
 
-  /** Tokens that are there. */
+  /** Tokens that it has taken. */
   get length(): number {
     return this.filled;
+  }
+
+  /** Whether there are earlier tokens. */
+  get past(): boolean {
+    return this.place === null ? this.filled > 0 : this.place.lengths !== null;
   }
 
   /** @throws ValueError when `tokens` more do not fit, or the batch is another */
   check(batch: number, tokens: number): void {
     if (batch !== this.batch) {
-      throw new ValueError(
-        'KVCache',
-        `a batch of ${batch} for a cache of ${this.batch} rows: make one for this batch`,
-      );
+      fail(`a batch of ${batch} for a cache of ${this.batch} rows: make one for this batch`);
     }
     if (this.place === null && this.filled + tokens > this.maxLength) {
-      throw new ValueError(
-        'KVCache',
-        `${this.filled} + ${tokens} tokens do not fit ${this.maxLength}: make the cache longer`,
-      );
+      fail(`${this.filled} + ${tokens} tokens do not fit ${this.maxLength}: make the cache longer`);
     }
   }
 
-  /** Writes `[b, t, kvHeads, headDim]` behind what is there, in place; the length is unchanged until `advance`. */
-  write(
-    layer: number,
-    key: Tensor,
-    value: Tensor,
-  ): {
-    /** `[b, maxLength, kvHeads, headDim]`. */
-    readonly keys: Tensor;
-    /** `[b, maxLength, kvHeads, headDim]`. */
-    readonly values: Tensor;
-  } {
-    const put = (state: State, x: Tensor): Tensor => {
-      const start = this.place?.start ?? this.filled;
-      state.value = updateSlice(state.value, x, start, 1, { donate: true }).keep();
-      return state.value;
-    };
-    return { keys: put(this.keys[layer]!, key), values: put(this.values[layer]!, value) };
+  /**
+   * `bool [b, t]` of the next t tokens, from that of all `[b, maxLength]`; null where all are real, as those of a
+   * recorded step are.
+   */
+  realTokens(real: Tensor | null, t: number): Tensor | null {
+    const start = this.place?.start ?? this.filled;
+    return real === null || typeof start !== 'number' ? null : real.narrow(1, start, t);
   }
 
-  /** Counts `tokens` as written, once every layer has; nothing while `place` is set. */
+  /** Counts `tokens` as taken, once every layer has; nothing while `place` is set. */
   advance(tokens: number): void {
     if (this.place === null) this.filled += tokens;
   }
 
-  /** Keys and values of all layers: state of a captured step. */
+  /** Tensors of all layers: state of a captured step. */
   states(): readonly State[] {
-    return [...this.keys, ...this.values];
+    return this.held.map(({ state }) => state);
   }
 
-  /** Forgets everything from `length` on; memory stays. */
+  /** Forgets everything from `length` on; memory stays. @throws ValueError where that is not known any more */
   truncate(length: number): void {
-    if (!Number.isInteger(length) || length < 0 || length > this.filled) {
-      throw new ValueError('KVCache', `cannot truncate ${this.filled} tokens to ${length}`);
+    if (!Number.isInteger(length) || length < 0 || length > this.filled || !this.knows(length)) {
+      fail(`cannot truncate ${this.filled} tokens to ${length}: reset, and take the tokens again`);
     }
     this.filled = length;
   }
@@ -97,17 +92,32 @@ export class KVCache {
   /** As new, with memory of its own again after `dispose`. */
   reset(): void {
     this.dispose();
-    for (const state of this.states()) state.value = this.empty();
+    for (const { state, make } of this.held) state.value = make();
     this.filled = 0;
   }
 
   /** Frees the memory. */
   dispose(): void {
-    for (const { value } of this.states()) value.dispose();
+    for (const { state } of this.held) state.value.dispose();
   }
 
   /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  /** Whether it still has what it had at this length. */
+  protected abstract knows(length: number): boolean;
+
+  /** A tensor of zeros that belongs to the cache. */
+  protected hold(shape: Shape): State {
+    const make = (): Tensor => zeros(shape, { dtype: this.dtype }).keep();
+    const state = { value: make() };
+    this.held.push({ state, make });
+    return state;
+  }
+}
+
+function fail(message: string): never {
+  throw new ValueError('DecoderCache', message);
 }

@@ -8,7 +8,13 @@ import { type FloatDType, ValueError } from '@loretta-ts/core';
  */
 export type PositionKind = 'rope' | 'learned' | 'within-block';
 
-/** What `Decoder` is built from. Plain JSON. */
+/**
+ * What mixes tokens: softmax attention; a selective state space (Gu and Dao 2023, Mamba), whose blocks have no MLP; or
+ * the Hyena operator of order 2, a gated long convolution (Poli et al. 2023).
+ */
+export type MixerKind = 'attention' | 'mamba' | 'hyena';
+
+/** What `Decoder` is built from. Plain JSON. Fields of other mixers are checked, and have no effect. */
 export interface DecoderConfig {
   /** Number of token ids. */
   readonly vocab: number;
@@ -16,8 +22,8 @@ export interface DecoderConfig {
   readonly dim: number;
   /** Number of blocks. */
   readonly layers: number;
-  /** Heads of queries. */
-  readonly heads: number;
+  /** Heads of queries; needed with attention. */
+  readonly heads?: number;
   /** Heads of keys and values, a divisor of `heads`; default `heads`. */
   readonly kvHeads?: number;
   /** Width of a head; default dim / heads. */
@@ -30,18 +36,28 @@ export interface DecoderConfig {
   readonly normEps?: number;
   /** Default `swiglu`; `gelu` is the tanh approximation. */
   readonly mlp?: 'swiglu' | 'gelu';
-  /** Default `rope`; kinds may be combined. */
+  /** Default `rope` with attention, else none (`[]`); kinds may be combined. `rope` is for attention alone. */
   readonly positions?: PositionKind | readonly PositionKind[];
-  /** Longest sequence: rows of the learned table, and the default length of a cache. */
+  /** Longest sequence: rows of the learned table, length of Hyena's filters, and the default length of a cache. */
   readonly maxLength: number;
   /** Rows of the within-block table; needed with `within-block`. */
   readonly withinLength?: number;
   /** A token sees those before it only; default true. Without it the model is an encoder, as BERT, and generates nothing. */
   readonly causal?: boolean;
-  /** A query sees this many last keys, its own included; 0 (default) is all. */
+  /** A query of attention sees this many last keys, its own included; 0 (default) is all. */
   readonly window?: number;
-  /** Default `attention`, the only one yet. */
-  readonly mixer?: 'attention' | 'mamba' | 'hyena';
+  /** Default `attention`. */
+  readonly mixer?: MixerKind;
+  /** Mamba: width of its inner stream, as a multiple of `dim`; default 2. */
+  readonly expand?: number;
+  /** Mamba: numbers of state to each inner channel, N; default 16. */
+  readonly stateDim?: number;
+  /** Mamba: rank of the projection that step sizes come from; default dim / 16, rounded up. */
+  readonly dtRank?: number;
+  /** Mamba and Hyena: taps of the short convolution; default 4 and 3. */
+  readonly convKernel?: number;
+  /** Hyena: width of the network that its filters come from; default 64. */
+  readonly filterDim?: number;
   /** The output layer is the embedding table; default false. */
   readonly tieEmbeddings?: boolean;
   /** Biases in the dense layers; default false. */
@@ -52,7 +68,7 @@ export interface DecoderConfig {
   readonly ropeTheta?: number;
   /** Pairs (2k, 2k + 1), as Meta's and llama2.c's weights want; default false: halves, as Hugging Face's. */
   readonly ropeInterleaved?: boolean;
-  /** Deviation of dense weights; those that write to the residual stream have it divided by √(2 · layers). Default 0.02. */
+  /** Deviation of dense weights; those that write to the residual stream have it divided by √n, n their number. Default 0.02. */
   readonly initStd?: number;
   /** Deviation of embeddings and position tables; default 0.1. */
   readonly embeddingStd?: number;
@@ -86,6 +102,11 @@ const FIELDS = [
     'causal',
     'window',
     'mixer',
+    'expand',
+    'stateDim',
+    'dtRank',
+    'convKernel',
+    'filterDim',
     'tieEmbeddings',
     'bias',
     'dropout',
@@ -102,12 +123,15 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
   for (const name of Object.keys(config)) {
     if (!FIELDS.includes(name)) fail(name, `is not a field: it is one of ${FIELDS.join(', ')}`);
   }
-  const positions: readonly PositionKind[] =
-    typeof config.positions === 'string' ? [config.positions] : (config.positions ?? ['rope']);
-  const heads = count('heads', config.heads, 1);
+  const mixer = oneOf('mixer', config.mixer ?? 'attention', ['attention', 'mamba', 'hyena']);
+  const attends = mixer === 'attention';
+  const kinds = config.positions ?? (attends ? ['rope'] : []);
+  const positions: readonly PositionKind[] = typeof kinds === 'string' ? [kinds] : kinds;
+  if (attends && config.heads === undefined) fail('heads', "is needed with mixer 'attention'");
+  const heads = count('heads', config.heads ?? 1, 1);
   const dim = count('dim', config.dim, 1);
   const mlp = oneOf('mlp', config.mlp ?? 'swiglu', ['swiglu', 'gelu']);
-  if (config.headDim === undefined && dim % heads !== 0) {
+  if (attends && config.headDim === undefined && dim % heads !== 0) {
     fail('dim', `is ${dim}, which ${heads} heads do not divide: change one, or give headDim`);
   }
   const c: ResolvedDecoderConfig = {
@@ -116,7 +140,7 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     layers: count('layers', config.layers, 0),
     heads,
     kvHeads: count('kvHeads', config.kvHeads ?? heads, 1),
-    headDim: count('headDim', config.headDim ?? dim / heads, 1),
+    headDim: count('headDim', config.headDim ?? Math.ceil(dim / heads), 1),
     ffDim: count('ffDim', config.ffDim ?? (mlp === 'gelu' ? 4 * dim : 8 * Math.ceil(dim / 3)), 1),
     norm: oneOf('norm', config.norm ?? 'rms', ['rms', 'layer']),
     normEps: positive('normEps', config.normEps ?? 1e-5),
@@ -126,7 +150,12 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     withinLength: count('withinLength', config.withinLength ?? 0, 0),
     causal: flag('causal', config.causal ?? true),
     window: count('window', config.window ?? 0, 0),
-    mixer: oneOf('mixer', config.mixer ?? 'attention', ['attention', 'mamba', 'hyena']),
+    mixer,
+    expand: count('expand', config.expand ?? 2, 1),
+    stateDim: count('stateDim', config.stateDim ?? 16, 1),
+    dtRank: count('dtRank', config.dtRank ?? Math.ceil(dim / 16), 1),
+    convKernel: count('convKernel', config.convKernel ?? (mixer === 'hyena' ? 3 : 4), 1),
+    filterDim: count('filterDim', config.filterDim ?? 64, 1),
     tieEmbeddings: flag('tieEmbeddings', config.tieEmbeddings ?? false),
     bias: flag('bias', config.bias ?? false),
     dropout: config.dropout ?? 0,
@@ -139,11 +168,14 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
   if (c.heads % c.kvHeads !== 0)
     fail('kvHeads', `is ${c.kvHeads}, which does not divide ${c.heads} heads`);
   if (!(c.dropout >= 0 && c.dropout < 1)) fail('dropout', `is ${c.dropout}, not in [0, 1)`);
-  if (c.mixer !== 'attention') fail('mixer', `'${c.mixer}' does not exist yet: use 'attention'`);
   if (!c.causal && c.window > 0) {
     fail('window', `is ${c.window}, but a window is of causal attention: leave it out`);
   }
-  if (c.positions.includes('rope') && c.headDim % 2 !== 0) {
+  if (!c.causal && !attends) {
+    fail('causal', `is false, but mixer '${mixer}' only looks back: use 'attention'`);
+  }
+  if (!attends) checkWithoutAttention(c);
+  else if (c.positions.includes('rope') && c.headDim % 2 !== 0) {
     fail('headDim', `is ${c.headDim}, which rope cannot pair: make it even`);
   }
   if (c.positions.includes('within-block') && c.withinLength === 0) {
@@ -153,6 +185,16 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     );
   }
   return c;
+}
+
+function checkWithoutAttention({ mixer, positions, window }: ResolvedDecoderConfig): void {
+  if (positions.includes('rope')) {
+    fail(
+      'positions',
+      `include 'rope', which turns queries and keys, and mixer '${mixer}' has none: it knows the order, or use 'learned'`,
+    );
+  }
+  if (window > 0) fail('window', `is ${window}, but is for mixer 'attention' alone: leave it out`);
 }
 
 function fail(field: string, message: string): never {

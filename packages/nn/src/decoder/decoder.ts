@@ -1,4 +1,4 @@
-/** The decoder-only Transformer: GPT-2, Llama and Mistral are configurations of it. */
+/** The decoder-only language model: GPT-2, Llama, Mistral and Mamba are configurations of it. */
 import {
   cumsum,
   DTypeError,
@@ -16,10 +16,12 @@ import { Embedding } from '../layers/embedding';
 import { Linear, linear } from '../layers/linear';
 import type { LayerNorm, RMSNorm } from '../layers/norm';
 import { Module } from '../module';
-import type { AttentionContext } from './attention';
-import { Block, makeNorm } from './block';
-import type { KVCache } from './cache';
+import { type Block, makeBlock, makeNorm } from './block';
+import type { DecoderCache } from './cache';
 import { type DecoderConfig, type ResolvedDecoderConfig, resolveDecoderConfig } from './config';
+import { checkHyenaLength } from './hyena';
+import { RollingKVCache } from './kv-cache';
+import { type MixerContext, wrongCache } from './mixer';
 import { Recent } from './recent';
 
 /** Options of a forward pass. */
@@ -28,19 +30,19 @@ export interface ForwardOptions {
   readonly positions?: Tensor;
   /** i32 [b, t]: rows of the within-block table; needed with positions `within-block`. */
   readonly within?: Tensor;
-  /** i32 [b, t]: tokens see only tokens of the same number (packed sequences). Not with a cache. */
+  /** i32 [b, t]: tokens see only tokens of the same number (packed sequences). Not with a cache, and not with Hyena. */
   readonly segments?: Tensor;
   /** bool [b, t], false at padding; with a cache [b, cache.maxLength]. Default positions then count real tokens only. */
   readonly attentionMask?: Tensor;
-  /** bool, broadcastable to [b, h, t, s]: true may be seen, under the causal mask. */
+  /** bool, broadcastable to [b, h, t, s]: true may be seen, under the causal mask. For attention, not with a rolling cache. */
   readonly mask?: Tensor;
   /** Dropout's key; without one the pass is evaluation. */
   readonly key?: Key | null;
-  /** Appends keys and values to it and attends to what it holds. */
-  readonly cache?: KVCache;
+  /** Goes on behind the tokens that it has taken, and adds these (`makeCache`). */
+  readonly cache?: DecoderCache;
 }
 
-/** Embeddings, blocks and the final norm, under the names of Hugging Face's Llama. */
+/** Embeddings, blocks and the final norm, under the names of Hugging Face's Llama; Mamba's blocks under its own. */
 export class DecoderStack extends Module {
   /** Token embeddings `[v, d]`. */
   readonly embed_tokens: Embedding;
@@ -61,9 +63,8 @@ export class DecoderStack extends Module {
     this.embed_tokens = table(vocab, 0);
     this.embed_positions = positions.includes('learned') ? table(maxLength, 1) : null;
     this.within_positions = positions.includes('within-block') ? table(withinLength, 2) : null;
-    this.layers = Array.from(
-      { length: config.layers },
-      (_, i) => new Block(config, key?.fold(16 + i) ?? null),
+    this.layers = Array.from({ length: config.layers }, (_, i) =>
+      makeBlock(config, key?.fold(16 + i) ?? null),
     );
     this.norm = makeNorm(config);
   }
@@ -154,8 +155,6 @@ export class Decoder extends Module {
     const start = cache?.length ?? 0;
     this.check(ids, options, start);
     cache?.check(b, t);
-    const place = cache?.place ?? null;
-    const past = place === null ? start > 0 : place.lengths !== null;
     const needed = positions.includes('rope') || positions.includes('learned');
     const absolute = needed
       ? (options.positions ?? defaultPositions(attentionMask, start, t))
@@ -163,10 +162,11 @@ export class Decoder extends Module {
     return {
       absolute,
       positions: positions.includes('rope') ? absolute : null,
-      mask: combine(attentionMask, options.mask ?? null, past ? cache!.maxLength : t),
+      real: cache === null ? attentionMask : cache.realTokens(attentionMask, t),
+      allReal: attentionMask,
+      mask: options.mask ?? null,
       segments,
       cache,
-      lengths: past ? (place?.lengths ?? full([b], start + t, { dtype: 'i32' })) : null,
     };
   }
 
@@ -209,6 +209,7 @@ export class Decoder extends Module {
         'segments do not go with a cache: decode packed sequences one by one',
       );
     }
+    this.checkMixer(options, start + t);
     if (kinds.includes('learned') && positions === undefined && start + t > this.config.maxLength) {
       throw new ValueError(
         'Decoder',
@@ -216,9 +217,29 @@ export class Decoder extends Module {
       );
     }
   }
+
+  /** What is not for every mixer. */
+  private checkMixer({ cache, segments, mask }: ForwardOptions, tokens: number): void {
+    const { mixer } = this.config;
+    if (cache !== undefined && cache.mixer !== mixer) throw wrongCache(cache.mixer, mixer);
+    if (mask !== undefined && (mixer !== 'attention' || cache instanceof RollingKVCache)) {
+      throw new ValueError(
+        'Decoder',
+        `the option mask chooses keys, and ${mixer === 'attention' ? 'a rolling cache' : `mixer '${mixer}'`} has no place for each: use attentionMask for padding`,
+      );
+    }
+    if (mixer !== 'hyena') return;
+    if (segments !== undefined) {
+      throw new ValueError(
+        'Decoder',
+        "segments do not go with mixer 'hyena', whose filters reach over them: give each sequence a row",
+      );
+    }
+    checkHyenaLength(this.config, tokens);
+  }
 }
 
-interface Context extends AttentionContext {
+interface Context extends MixerContext {
   /** i32 [t] or [b, t]; null when nothing needs it. */
   readonly absolute: Tensor | null;
 }
@@ -228,14 +249,6 @@ function defaultPositions(attentionMask: Tensor | null, start: number, t: number
   if (attentionMask === null) return iota(t, { start });
   const counted = cumsum(attentionMask.cast('i32'), 1).sub(1); // [b, s]
   return maximum(counted.narrow(1, start, t), full([], 0, { dtype: 'i32' })); // [b, t]
-}
-
-/** bool, broadcastable to [b, h, t, s]. */
-function combine(attentionMask: Tensor | null, mask: Tensor | null, s: number): Tensor | null {
-  if (attentionMask === null) return mask;
-  const [b, width] = attentionMask.shape as [number, number];
-  const seen = (width === s ? attentionMask : attentionMask.narrow(1, 0, s)).reshape(b, 1, 1, s);
-  return mask === null ? seen : seen.and(mask);
 }
 
 function expectShape(name: string, t: Tensor | undefined, shape: readonly number[]): void {

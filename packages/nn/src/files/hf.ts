@@ -3,14 +3,15 @@ import type { FloatDType } from '@loretta-ts/core';
 import type { DecoderConfig } from '../decoder/config';
 import { CheckpointError } from '../errors';
 import type { HostData, HostTensor } from '../host';
+import { fromMambaName, mambaConfig, renamed, toMambaName } from './hf-mamba';
 
 /** Families of `config.json` that a `Decoder` can be. */
-export type HfFamily = 'llama' | 'mistral' | 'gpt2';
+export type HfFamily = 'llama' | 'mistral' | 'gpt2' | 'mamba';
 
-const FAMILIES: readonly string[] = ['llama', 'mistral', 'gpt2'];
+const FAMILIES: readonly string[] = ['llama', 'mistral', 'gpt2', 'mamba'];
 
 /**
- * The decoder's configuration for a parsed `config.json` of Llama, Mistral or GPT-2.
+ * The decoder's configuration for a parsed `config.json` of Llama, Mistral, GPT-2 or Mamba.
  * @throws CheckpointError that names the key that is missing or not supported
  */
 export function decoderConfigFromHf(
@@ -19,6 +20,7 @@ export function decoderConfigFromHf(
 ): DecoderConfig {
   const c = new Fields(json);
   const dtype = options.dtype ?? 'f32';
+  if (familyOf(c) === 'mamba') return { ...mambaConfig(c), dtype };
   return familyOf(c) === 'gpt2' ? { ...gpt2Config(c), dtype } : { ...llamaConfig(c), dtype };
 }
 
@@ -28,11 +30,13 @@ export function fromHfTensors(
   tensors: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
   const c = new Fields(json);
-  const tied = c.flag('tie_word_embeddings', familyOf(c) === 'gpt2');
+  const family = familyOf(c);
+  const tied = c.flag('tie_word_embeddings', family === 'gpt2' || family === 'mamba');
   const out = new Map<string, HostTensor>();
   for (const [name, t] of tensors) {
     if (tied && name === 'lm_head.weight') continue;
-    if (familyOf(c) === 'gpt2') for (const [own, value] of fromGpt2(name, t)) out.set(own, value);
+    if (family === 'mamba') out.set(fromMambaName(name), t);
+    else if (family === 'gpt2') for (const [own, value] of fromGpt2(name, t)) out.set(own, value);
     else if (!name.endsWith('rotary_emb.inv_freq')) out.set(name, t);
   }
   return out;
@@ -43,7 +47,9 @@ export function toHfTensors(
   json: unknown,
   tensors: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
-  if (familyOf(new Fields(json)) !== 'gpt2') return new Map(tensors);
+  const family = familyOf(new Fields(json));
+  if (family === 'mamba') return renamed(tensors, toMambaName);
+  if (family !== 'gpt2') return new Map(tensors);
   const out = new Map<string, HostTensor>();
   for (const [name, t] of tensors) {
     const part = /^(.*)\.self_attn\.q_proj\.(weight|bias)$/.exec(name);
@@ -216,7 +222,7 @@ function joinRows(parts: readonly HostTensor[]): HostTensor {
 }
 
 /** Fields of a JSON object with their types; null counts as absent. */
-class Fields {
+export class Fields {
   private readonly map: ReadonlyMap<string, unknown>;
 
   constructor(json: unknown) {
@@ -241,6 +247,10 @@ class Fields {
   flag(name: string, fallback: boolean): boolean {
     const value = this.map.get(name) ?? fallback;
     return typeof value === 'boolean' ? value : this.fail(name, 'is not true or false');
+  }
+
+  is(name: string, value: unknown): boolean {
+    return this.map.get(name) === value;
   }
 
   nested(name: string): Fields | null {

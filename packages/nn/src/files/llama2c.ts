@@ -106,9 +106,9 @@ interface Part {
 }
 
 function layout(config: DecoderConfig): Part[] {
-  const { dim, layers, heads, vocab } = config;
+  const { dim, layers, vocab } = config;
   const ffDim = config.ffDim!;
-  const kvDim = (dim / heads) * config.kvHeads!;
+  const kvDim = (dim / config.heads!) * config.kvHeads!;
   const part = (
     name: string,
     shape: readonly number[],

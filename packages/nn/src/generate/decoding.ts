@@ -11,8 +11,9 @@ import {
   tidy,
   zeros,
 } from '@loretta-ts/core';
-import { KVCache } from '../decoder/cache';
+import type { DecoderCache } from '../decoder/cache';
 import type { Decoder } from '../decoder/decoder';
+import { makeCache } from '../decoder/make-cache';
 import type { Param } from '../module';
 import { type Choice, chooseTokens } from './choose';
 import { alsoSeen, seenTokens } from './filters';
@@ -77,7 +78,7 @@ export class Decoding implements Disposable {
   private readonly model: Decoder;
   private readonly plan: DecodePlan;
   private readonly parameters: readonly Param[];
-  private readonly cache: KVCache;
+  private readonly cache: DecoderCache;
   private readonly promptProgram: Captured<DecodedPrompt>;
   private readonly nextProgram: Captured<Decoded>;
   /** i32 [1]: tokens in the cache. */
@@ -92,7 +93,7 @@ export class Decoding implements Disposable {
     this.model = model;
     this.plan = plan;
     this.parameters = model.parameters();
-    this.cache = new KVCache(model.config, plan.rows, plan.length);
+    this.cache = makeCache(model.config, plan.rows, plan.length);
     const state = [...this.parameters, ...this.cache.states()];
     this.promptProgram = capture((...xs: Tensor[]) => this.computePrompt(xs), { state });
     this.nextProgram = capture((...xs: Tensor[]) => this.computeNext(xs), {

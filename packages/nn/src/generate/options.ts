@@ -1,6 +1,7 @@
 /** What `generate` can be asked for, checked before anything runs. */
 import { type Key, ShapeError, sameShape, type Tensor, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '../decoder/decoder';
+import { checkHyenaLength } from '../decoder/hyena';
 import type { IdRange } from './filters';
 
 /** Classifier-free guidance: logits = u + scale · (c − u) (Ho and Salimans 2022; for text Sanchez et al. 2023). */
@@ -84,6 +85,9 @@ export function checkGenerateOptions(
     );
   }
   if (guidance !== undefined) checkGuidance(prompt, guidance, wantsWithin);
+  if (model.config.mixer === 'hyena') {
+    checkHyenaLength(model.config, prompt.shape[1]! + maxNewTokens - 1);
+  }
 }
 
 function checkGuidance(

@@ -10,7 +10,7 @@ import { loadSafetensors, named, read } from './files';
 
 /**
  * A decoder from a Hugging Face folder: `config.json`, and `model.safetensors` or shards with
- * `model.safetensors.index.json`; F32, F16, BF16 or F64 weights of Llama, Mistral or GPT-2.
+ * `model.safetensors.index.json`; F32, F16, BF16 or F64 weights of Llama, Mistral, GPT-2 or Mamba.
  * @throws CheckpointError, SafetensorsError, StateDictError in one line
  */
 export async function loadHfFolder(directory: string, options: LoadOptions = {}): Promise<Decoder> {

@@ -181,19 +181,27 @@ const steps: Samples<OpAttrs['adamw']> = shapes().chain((shape) =>
     .map((ins) => sample(ins, { beta1: 0.875, beta2: 0.96875, eps: 1e-8 })),
 );
 
-const scans: Samples<OpAttrs['selectiveScan']> = fc
-  .record({ b: small(1, 2), d: small(1, 3), l: small(1, 4), n: small(1, 3) })
-  .chain(({ b, d, l, n }) =>
-    fc
-      .tuple(
-        floats([b, d, l]),
-        floats([b, d, l], positive),
-        floats([d, n]),
-        floats([b, n, l]),
-        floats([b, n, l]),
-      )
-      .map((ins) => sample(ins, {})),
-  );
+/** Inputs of a scan, with dy behind them for its gradient. */
+const scans = (withGradient: boolean): Samples<OpAttrs['selectiveScan']> =>
+  fc
+    .record({
+      ...{ b: small(1, 2), d: small(1, 5), l: small(0, 6), n: small(1, 5) },
+      ...{ state: fc.boolean(), starts: fc.boolean() },
+    })
+    .chain(({ b, d, l, n, ...has }) =>
+      fc
+        .tuple(
+          floats([b, d, l]),
+          floats([b, d, l], positive),
+          floats([d, n]),
+          floats([b, l, n]),
+          floats([b, l, n]),
+          ...(has.state ? [floats([b, d, n])] : []),
+          ...(has.starts ? [bools([b, l])] : []),
+          ...(withGradient ? [floats([b, d, l])] : []),
+        )
+        .map((ins) => sample(ins, { has })),
+    );
 
 const statisticsOf =
   (op: Op<'layerNorm'> | Op<'rmsNorm'>) =>
@@ -225,5 +233,6 @@ export const fusedSamples: { readonly [N in keyof FusedAttrs]: Samples<FusedAttr
   attention: attentions(false),
   attentionGrad: attentions(true),
   adamw: steps,
-  selectiveScan: scans,
+  selectiveScan: scans(false),
+  selectiveScanGrad: scans(true),
 };
