@@ -121,8 +121,8 @@ export class VqTrainer {
   }
 
   /**
-   * One step on a random batch. The first one takes the codes from its batch.
-   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite
+   * One step on a random batch. The first one takes the codes from its batch before it begins.
+   * @throws NonFiniteError before a weight changes, when the loss or a gradient is not finite
    */
   async step(): Promise<VqStepReport> {
     const { model, done: step } = this;
