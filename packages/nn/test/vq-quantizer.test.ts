@@ -103,7 +103,9 @@ describe('the nearest code', () => {
     const quantizer = new VectorQuantizer({ codes: 3, dim: 2, key: key(1) });
     expect(quantizer.forward(normal(key(2), [2, 5, 2])).indices.shape).toEqual([2, 5]);
     expect(() => quantizer.forward(normal(key(2), [2, 3]))).toThrow(ShapeError);
-    expect(() => quantizer.indices(tensor([], { shape: [0, 2], dtype: 'f32' }))).toThrow(ShapeError);
+    expect(() => quantizer.indices(tensor([], { shape: [0, 2], dtype: 'f32' }))).toThrow(
+      ShapeError,
+    );
   });
 });
 
@@ -153,7 +155,13 @@ describe('gradients', () => {
     // the codes' own loss is smooth where no vector changes its code
     await gradcheck(
       (table) => {
-        const held = new VectorQuantizer({ codes: 4, dim: 3, decay: null, dtype: 'f64', key: null });
+        const held = new VectorQuantizer({
+          codes: 4,
+          dim: 3,
+          decay: null,
+          dtype: 'f64',
+          key: null,
+        });
         held.loadStateDict(new Map([['codebook', table]]));
         const q = held.forward(start);
         held.dispose();

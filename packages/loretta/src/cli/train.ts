@@ -10,7 +10,7 @@ import { evaluateSkill } from '../experiment/skill';
 import { setUp } from '../experiment/warmup';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
-import { checkpointPath, makeFolder } from '../node/run-folder';
+import { checkpointPath, makeFolder, saveTokenizers } from '../node/run-folder';
 import { ARMS, makeArm } from '../train/arms';
 import { command } from './command';
 import { UsageError } from './errors';
@@ -68,10 +68,13 @@ async function main(args: Args): Promise<void> {
   };
   process.once('SIGINT', stop);
   try {
-    const loaded = await loadData(choice, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
+    const loaded = await loadData(
+      choice,
+      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
+      args.resume ? out : null,
     );
     makeFolder(out);
+    if (!args.resume) await saveTokenizers(out, loaded.modalities);
     const data = trainDataOf(loaded, name === 'oracle');
     const judges = await trainJudges(data, config.seed + 50);
     const arm = makeArm(name, data.test.modalities, config.transitive);
