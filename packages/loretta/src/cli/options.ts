@@ -38,6 +38,10 @@ export const dataArgs = {
       'Speech as k-means MFCC frames, or as codes of a network trained first: mfcc or vq',
     default: 'mfcc',
   },
+  'tokenizer-steps': {
+    type: 'string',
+    description: 'Training steps of each learned tokenizer (default: by the size of the data)',
+  },
 } as const satisfies ArgsDef;
 
 /** How. */
@@ -91,6 +95,7 @@ export function dataChoice(
     readonly link: string;
     readonly 'image-tokenizer': string;
     readonly 'speech-tokenizer': string;
+    readonly 'tokenizer-steps'?: string | undefined;
     readonly quick: boolean;
   },
   seed: number,
@@ -107,6 +112,15 @@ export function dataChoice(
   if (folder === null && texts !== 'captions')
     throw new UsageError(`--texts ${texts} needs --data FOLDER`);
   const image = oneOf('image-tokenizer', args['image-tokenizer'], ['patches', 'vq', 'dvae']);
+  const steps = args['tokenizer-steps'];
+  if (
+    steps !== undefined &&
+    args['image-tokenizer'] === 'patches' &&
+    args['speech-tokenizer'] === 'mfcc'
+  )
+    throw new UsageError(
+      '--tokenizer-steps needs --image-tokenizer or --speech-tokenizer that is learned',
+    );
   const speech = oneOf('speech-tokenizer', args['speech-tokenizer'], ['mfcc', 'vq']);
   return {
     folder,
@@ -116,6 +130,7 @@ export function dataChoice(
     seed,
     ...(image === 'patches' ? {} : { imageTokenizer: image }),
     ...(speech === 'mfcc' ? {} : { speechTokenizer: speech }),
+    ...(steps === undefined ? {} : { tokenizerSteps: count('tokenizer-steps', steps) }),
   };
 }
 

@@ -96,6 +96,7 @@ export class VqTokenizer<T> implements FixedLengthTokenizer<T> {
         codes,
         levels,
         hidden,
+        dim: 8,
         quantizer: kind === 'vq' ? 'vq' : 'gumbel',
         // few steps: averages that follow at once, and codes that revive soon
         decay: 0.9,
@@ -108,7 +109,7 @@ export class VqTokenizer<T> implements FixedLengthTokenizer<T> {
     const training = trainVqVae(model, data, {
       steps,
       batch,
-      lr: 4e-3,
+      lr: 8e-3,
       seed,
       klWeight: () => (kind === 'dvae' ? KL_WEIGHT : 0),
       ...(signal === undefined ? {} : { signal }),

@@ -27,10 +27,11 @@ export async function loadData(
 }
 
 async function learnedOf(choice: DataChoice, run: string | null): Promise<LearnedSvl> {
-  const { imageTokenizer, speechTokenizer } = choice;
+  const { imageTokenizer, speechTokenizer, tokenizerSteps: steps } = choice;
   const tokens = async (name: string, kind: 'vq' | 'dvae'): Promise<LearnedTokens> => ({
     kind,
     saved: run === null ? null : await readTokenizer(tokenizerPath(run, name)),
+    ...(steps === undefined ? {} : { steps }),
   });
   return {
     ...(imageTokenizer && { image: await tokens('image', imageTokenizer) }),

@@ -26,6 +26,8 @@ export interface DataChoice {
   readonly imageTokenizer?: 'vq' | 'dvae';
   /** How speech becomes tokens; absent for MFCC frames of a k-means codebook. */
   readonly speechTokenizer?: 'vq';
+  /** Training steps of each learned tokenizer; absent for those of the profile. */
+  readonly tokenizerSteps?: number;
 }
 
 /** What `run.json` holds. */

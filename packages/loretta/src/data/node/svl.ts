@@ -22,8 +22,9 @@ export interface SvlSizes {
   readonly learn: readonly [number, number];
 }
 
-/** A tokenizer to be learned from the training samples, or one that was: its saved bytes. */
-export type LearnedTokens = Pick<LearnOptions, 'kind' | 'saved'>;
+/** A tokenizer to be learned from the training samples, or one that was: its saved bytes. Default steps: the profile's. */
+export type LearnedTokens = Pick<LearnOptions, 'kind' | 'saved'> &
+  Partial<Pick<LearnOptions, 'steps'>>;
 
 /** Tokenizers that are learned by a network, in the place of `image` and `speech`. */
 export interface LearnedSvl {
@@ -123,8 +124,8 @@ async function tokenized(
         kind: 'codec',
         codec: await learnedImageCodec(sources.image.train.items, {
           ...base,
-          ...image,
           steps: learn[0],
+          ...image,
         }),
       },
     }),
@@ -133,8 +134,8 @@ async function tokenized(
         kind: 'codec',
         codec: await learnedSpeechCodec(sources.speech.train.items, {
           ...base,
-          ...speech,
           steps: learn[1],
+          ...speech,
         }),
       },
     }),
