@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { groupNames, HOST_GROUPS, readGroup } from '../conformance/format';
 import { runGroup } from '../conformance/runner';
 import { mode } from '../../packages/backend-gpu/test/modes/mode';
-import { decoderRun, lorettaRun, mixerRun } from './runs';
+import { decoderRun, lorettaRun, mixerRun, vqRun } from './runs';
 import { expectClose } from './tolerance';
 
 const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
@@ -44,6 +44,21 @@ describe(`training, gpu:${mode}`, () => {
     expectClose(got.losses, want.losses, 0.05);
     expect(backend.memory().buffers).toBe(before);
   });
+
+  it.each(['vq', 'gumbel'] as const)(
+    'a small %s autoencoder has the losses of the CPU backend',
+    async (quantizer) => {
+      const before = backend.memory().buffers;
+      const want = await vqRun(reference, quantizer);
+      const got = await vqRun(backend, quantizer);
+      expect(new Set(want.losses).size).toBe(6);
+      expectClose(got.losses, want.losses);
+      // a code may change where two are as near: in most places none is
+      const same = got.codes.filter((code, i) => code === want.codes[i]).length;
+      expect(same / want.codes.length).toBeGreaterThan(0.9);
+      expect(backend.memory().buffers).toBe(before);
+    },
+  );
 });
 
 it.each(['attention', 'mamba', 'hyena'] as const)(

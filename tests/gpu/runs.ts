@@ -10,7 +10,15 @@ import {
   valueAndGrad,
 } from '@loretta-ts/core';
 import { TOY_CHAIN, ToyRun, toySettings } from '@loretta-ts/loretta';
-import { AdamW, crossEntropyLoss, Decoder, generateFixed, type MixerKind } from '@loretta-ts/nn';
+import {
+  AdamW,
+  crossEntropyLoss,
+  Decoder,
+  generateFixed,
+  type MixerKind,
+  trainVqVae,
+  VqVae,
+} from '@loretta-ts/nn';
 
 const vocab = 29;
 const batch = 4;
@@ -108,4 +116,29 @@ export async function lorettaRun(
   });
   run.dispose();
   return { losses, generated };
+}
+
+/** A small VQ-VAE on a fixed pattern: losses of its steps with the revival of codes, then the codes of the pattern. */
+export async function vqRun(
+  backend: Backend,
+  quantizer: 'vq' | 'gumbel',
+): Promise<{ readonly losses: readonly number[]; readonly codes: readonly number[] }> {
+  setBackend(backend);
+  const size = [6, 6];
+  const model = new VqVae(
+    { size, channels: 1, codes: 8, hidden: 8, blocks: 1, dim: 4, levels: 1, quantizer },
+    key(5),
+  );
+  const data = Float32Array.from({ length: 8 * 36 }, (_, i) =>
+    Math.sin(0.7 * (i % 36) + Math.floor(i / 36)),
+  );
+  const losses: number[] = [];
+  const options = { steps: 6, batch: 4, seed: 2, klWeight: () => 0.01 };
+  for await (const { loss } of trainVqVae(model, data, options)) losses.push(loss);
+  const x = tensor(data, { shape: [8, 1, ...size] });
+  const codes = model.encode(x);
+  const found = Array.from(await codes.data());
+  for (const t of [x, codes]) t.dispose();
+  model.dispose();
+  return { losses, codes: found };
 }

@@ -14,7 +14,9 @@ export {
 } from './data/align';
 export { type CaptionOptions, captions } from './data/captions';
 export { DataError, type DataErrorKind } from './data/errors';
+export { type LearnOptions, learnedImageCodec, learnedSpeechCodec } from './data/learnedCodecs';
 export {
+  type LearnedCodes,
   type ModalityCodec,
   type ModalityData,
   nearestSequence,
@@ -28,6 +30,7 @@ export {
   type PairedData,
   type RealSources,
 } from './data/neverPaired';
+export type { Comparison, Reconstructed } from './data/reconstruction';
 export {
   type PairBatch,
   PairSampler,
@@ -54,6 +57,8 @@ export {
   toyOptimum,
 } from './data/toy';
 export { type ToyDataOptions, ToySampler, toyData } from './data/toyData';
+export { frameForm, imageForm, type VqForm } from './data/vqForms';
+export { VqTokenizer, type VqTokenizerOptions } from './data/vqTokenizer';
 export { type Direction, directionMatrix, type EvaluationContext } from './evaluate/directions';
 export {
   type EvaluateOptions,

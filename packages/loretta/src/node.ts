@@ -8,6 +8,8 @@ export {
   type FolderOptions,
   type FolderTexts,
   folderSvl,
+  type LearnedSvl,
+  type LearnedTokens,
   SVL_PROFILES,
   type SvlSizes,
 } from './data/node/svl';
@@ -21,5 +23,7 @@ export {
   type RunFile,
   readRun,
   saveRun,
+  saveTokenizers,
+  tokenizerPath,
 } from './node/run-folder';
 export { workerRunner } from './node/worker-runner';

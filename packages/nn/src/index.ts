@@ -62,6 +62,11 @@ export {
   xavierUniform,
 } from './init';
 export { Conv1d, Conv2d, type ConvOptions } from './layers/conv';
+export {
+  ConvTranspose1d,
+  ConvTranspose2d,
+  type ConvTransposeOptions,
+} from './layers/convTranspose';
 export { Dropout, dropout, dropoutMasked } from './layers/dropout';
 export { Embedding, type EmbeddingOptions } from './layers/embedding';
 export { Linear, type LinearOptions, linear, selectRows } from './layers/linear';
@@ -101,3 +106,21 @@ export {
   stepDecay,
 } from './optim/schedule';
 export { SGD, type SgdOptions } from './optim/sgd';
+export type { ResolvedVqVaeConfig, VqVaeConfig } from './vq/config';
+export { GumbelQuantizer, type GumbelQuantizerOptions, type Relaxed } from './vq/gumbelQuantizer';
+export type { StackOptions, Upsampling, VqDecoder, VqEncoder } from './vq/layers';
+export { perplexity } from './vq/perplexity';
+export {
+  annealing,
+  trainVqVae,
+  type VqStepReport,
+  VqTrainer,
+  type VqTrainOptions,
+} from './vq/train';
+export {
+  nearestCode,
+  type Quantized,
+  VectorQuantizer,
+  type VectorQuantizerOptions,
+} from './vq/vectorQuantizer';
+export { type VqForward, type VqForwardOptions, VqVae } from './vq/vqVae';

@@ -6,7 +6,10 @@ import { type DType, type Shape, sameShape, type Tensor } from '@loretta-ts/core
 import { StateDictError } from './errors';
 import { fromHost, type HostTensor } from './host';
 
-/** A trainable tensor. The tensor is immutable; training puts a new one in its place with `assign`. */
+/**
+ * A tensor of a module that training changes. The tensor is immutable; training puts a new one in its place with
+ * `assign`.
+ */
 export class Param {
   /** Shape, fixed for life. */
   readonly shape: Shape;
@@ -14,15 +17,18 @@ export class Param {
   readonly dtype: DType;
   /** Whether weight decay applies to it: by rule to parameters of rank 2 or more. */
   readonly decay: boolean;
+  /** Whether optimisers and gradients see it. One that is not is saved and loaded all the same: a running average. */
+  readonly trainable: boolean;
   /** The current value. A leaf for `valueAndGrad` and state for `capture`. */
   value: Tensor;
 
   /** Takes `value` over: it leaves its scope and lives until `dispose` or `assign`. */
-  constructor(value: Tensor, decay: boolean = value.rank >= 2) {
+  constructor(value: Tensor, decay: boolean = value.rank >= 2, trainable = true) {
     this.value = value.keep();
     this.shape = value.shape;
     this.dtype = value.dtype;
     this.decay = decay;
+    this.trainable = trainable;
   }
 
   /**
@@ -52,8 +58,13 @@ export class Param {
 
 /** Base of everything with parameters. */
 export abstract class Module {
-  /** Parameters with their paths, in the order of the fields; one that is shared comes once. */
+  /** Trainable parameters with their paths, in the order of the fields; one that is shared comes once. */
   namedParameters(): [string, Param][] {
+    return this.namedState().filter(([, param]) => param.trainable);
+  }
+
+  /** All that is saved: the trainable parameters and those that are not, in the order of the fields. */
+  namedState(): [string, Param][] {
     const found: [string, Param][] = [];
     const seen = new Set<Param>();
     collect(this, '', (path, param) => {
@@ -64,7 +75,7 @@ export abstract class Module {
     return found;
   }
 
-  /** Parameters in the order of the fields; one that is shared comes once. */
+  /** Trainable parameters in the order of the fields; one that is shared comes once. */
   parameters(): Param[] {
     return this.namedParameters().map(([, param]) => param);
   }
@@ -76,7 +87,7 @@ export abstract class Module {
 
   /** The live values by path, not copies: they change places when training goes on. */
   stateDict(): Map<string, Tensor> {
-    return new Map(this.namedParameters().map(([path, param]) => [path, param.value]));
+    return new Map(this.namedState().map(([path, param]) => [path, param.value]));
   }
 
   /**
@@ -88,7 +99,7 @@ export abstract class Module {
     state: ReadonlyMap<string, Tensor | HostTensor>,
     options: { readonly strict?: boolean } = {},
   ): void {
-    const params = new Map(this.namedParameters());
+    const params = new Map(this.namedState());
     const missing = [...params.keys()].filter((name) => !state.has(name));
     const unexpected = [...state.keys()].filter((name) => !params.has(name));
     const misshapen = [...params].filter(([name, p]) => {
@@ -120,7 +131,7 @@ export abstract class Module {
 
   /** Frees every parameter. */
   dispose(): void {
-    for (const p of this.parameters()) p.dispose();
+    for (const [, p] of this.namedState()) p.dispose();
   }
 }
 

@@ -32,50 +32,55 @@ function layerNorm(c: Call): Tensor {
   return core.reshape(core.layerNorm(rows, flat(weight), flat(bias), options), x.shape);
 }
 
-/** Index of the nearest code of each row: squared Euclid, lowest index of a tie. */
-function nearestCode(z: Tensor, codebook: Tensor): Tensor {
-  const apart = core.sub(core.unsqueeze(z, z.rank - 1), codebook); // [..., k, d]
-  return core.argmin(core.sum(core.square(apart), -1), -1);
+/** A quantizer that holds the tensors of a case: gradients flow to them. */
+function quantizerOf(c: Call, decay: number | null): nn.VectorQuantizer {
+  const codebook = c.t('codebook');
+  const [codes, dim] = codebook.shape as [number, number];
+  const quantizer = new nn.VectorQuantizer({
+    codes,
+    dim,
+    decay,
+    commitment: c.num('beta', 0),
+    eps: c.num('eps', 1e-5),
+    key: null,
+    dtype: c.dtype,
+  });
+  const averages = ['cluster_size', 'ema_w'].flatMap((name) => {
+    const t = c.maybe(name);
+    return t === null ? [] : [[name, t] as const];
+  });
+  quantizer.loadStateDict(new Map([['codebook', codebook], ...averages]));
+  return quantizer;
 }
 
 /** van den Oord et al. 2017, eq. 3, with the straight-through gradient. */
 function vq(c: Call): Outputs {
-  const [z, codebook] = [c.t('z'), c.t('codebook')];
-  const indices = nearestCode(z, codebook);
-  const chosen = core.embedding(codebook, indices);
-  const codebookLoss = nn.mseLoss(chosen, core.stopGradient(z));
-  const commitmentLoss = nn.mseLoss(z, core.stopGradient(chosen));
-  const hot = core.oneHot(indices, codebook.shape[0]!, { dtype: c.dtype });
-  const share = core.mean(hot, 0); // [k]
-  const entropy = core.sum(core.mul(share, core.log(core.add(share, 1e-10))));
+  const quantizer = quantizerOf(c, null);
+  const q = quantizer.forward(c.t('z'));
+  quantizer.dispose();
   return {
-    indices,
-    quantized: core.add(z, core.stopGradient(core.sub(chosen, z))),
-    codebook_loss: codebookLoss,
-    commitment_loss: commitmentLoss,
-    loss: core.add(codebookLoss, core.mul(commitmentLoss, c.num('beta'))),
-    perplexity: core.exp(core.neg(entropy)),
+    indices: q.indices,
+    quantized: q.quantized,
+    codebook_loss: q.codebookLoss,
+    commitment_loss: q.commitmentLoss,
+    loss: q.loss,
+    perplexity: q.perplexity,
   };
 }
 
 /** Exponential moving averages of the codes' counts and sums, step by step. */
 function vqEma(c: Call): Outputs {
-  const [decay, eps] = [c.num('decay'), c.num('eps')];
-  const steps = core.split(c.t('z'), 1, 0).map((z) => core.squeeze(z, 0)); // [n, d]
-  let [codebook, size, sums] = [c.t('codebook'), c.t('cluster_size'), c.t('ema_w')];
-  const k = codebook.shape[0]!;
-  const blend = (old: Tensor, now: Tensor): Tensor =>
-    core.add(core.mul(old, decay), core.mul(now, 1 - decay));
-  const trace = steps.map((z) => {
-    const indices = nearestCode(z, codebook);
-    const hot = core.oneHot(indices, k, { dtype: c.dtype }); // [n, k]
-    size = blend(size, core.sum(hot, 0));
-    sums = blend(sums, core.matmul(hot, z, { transA: true }));
-    const n = core.sum(size);
-    const smoothed = core.mul(core.div(core.add(size, eps), core.add(n, k * eps)), n);
-    codebook = core.div(sums, core.unsqueeze(smoothed, 1));
-    return { indices, codebook, size, sums };
+  const quantizer = quantizerOf(c, c.num('decay'));
+  const trace = core.split(c.t('z'), 1, 0).map((slice) => {
+    const z = core.squeeze(slice, 0); // [n, d]
+    const indices = quantizer.indices(z);
+    quantizer.update(z, indices, null);
+    const state = quantizer.stateDict();
+    // copies: the next step frees what the state holds
+    const now = (name: string): Tensor => core.add(state.get(name)!, 0);
+    return { indices, codebook: now('codebook'), size: now('cluster_size'), sums: now('ema_w') };
   });
+  quantizer.dispose();
   return {
     indices: core.stack(trace.map((s) => s.indices)),
     codebook: core.stack(trace.map((s) => s.codebook)),
@@ -142,6 +147,6 @@ export const losses: Readonly<Record<string, OpCall>> = {
   dropout: (c) => nn.dropout(c.t('x'), c.num('p'), core.key(0)),
 
   vq,
-  vq_indices: (c) => nearestCode(c.t('z'), c.t('codebook')),
+  vq_indices: (c) => nn.nearestCode(c.t('z'), c.t('codebook')),
   vq_ema: vqEma,
 };

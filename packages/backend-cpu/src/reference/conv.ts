@@ -12,18 +12,14 @@ function positions(size: number, window: SlidingWindow, axis: 0 | 1): number {
 }
 
 /**
- * Calls `pair(pixel, column)` for every pixel of one `[h, w]` plane under the window, and its place
- * in the `[kh * kw, oh * ow]` columns of that plane; places that show padding are left out.
+ * The pixel of a `[h, w]` plane that each place of its `[kh * kw, oh * ow]` columns shows; -1 for padding. One table
+ * serves every plane.
  */
-function eachPair(
-  h: number,
-  w: number,
-  window: SlidingWindow,
-  pair: (pixel: number, column: number) => void,
-): void {
+function pixelsUnder(h: number, w: number, window: SlidingWindow): Int32Array {
   const { kernel, stride, padding, dilation } = window;
   const oh = positions(h, window, 0);
   const ow = positions(w, window, 1);
+  const pixels = new Int32Array(kernel[0] * kernel[1] * oh * ow).fill(-1);
   for (let ky = 0; ky < kernel[0]; ky++) {
     for (let kx = 0; kx < kernel[1]; kx++) {
       const row = (ky * kernel[1] + kx) * oh * ow;
@@ -32,11 +28,12 @@ function eachPair(
         if (y < 0 || y >= h) continue;
         for (let ox = 0; ox < ow; ox++) {
           const x = ox * stride[1] - padding[1] + kx * dilation[1];
-          if (x >= 0 && x < w) pair(y * w + x, row + oy * ow + ox);
+          if (x >= 0 && x < w) pixels[row + oy * ow + ox] = y * w + x;
         }
       }
     }
   }
+  return pixels;
 }
 
 function unfold(read: Read): Kernel<'unfold'> {
@@ -44,12 +41,14 @@ function unfold(read: Read): Kernel<'unfold'> {
     const [b, c, h, w] = x!.shape as readonly [number, number, number, number];
     const from = read(x!);
     const to = read(out!);
-    to.fill(0);
-    const columns = out!.size / (b * c);
+    const pixels = pixelsUnder(h, w, window);
+    const columns = pixels.length;
     for (let plane = 0; plane < b * c; plane++) {
-      eachPair(h, w, window, (pixel, column) => {
-        to[plane * columns + column] = from[plane * h * w + pixel]!;
-      });
+      const [source, target] = [plane * h * w, plane * columns];
+      for (let i = 0; i < columns; i++) {
+        const pixel = pixels[i]!;
+        to[target + i] = pixel < 0 ? 0 : from[source + pixel]!;
+      }
     }
   };
 }
@@ -59,13 +58,16 @@ function fold(read: Read): Kernel<'fold'> {
     const [b, c, h, w] = out!.shape as readonly [number, number, number, number];
     const from = read(x!);
     const to = read(out!);
-    const columns = x!.size / (b * c);
+    const pixels = pixelsUnder(h, w, attrs);
+    const columns = pixels.length;
     const sums = new Float64Array(h * w);
     for (let plane = 0; plane < b * c; plane++) {
+      const source = plane * columns;
       sums.fill(0);
-      eachPair(h, w, attrs, (pixel, column) => {
-        sums[pixel]! += from[plane * columns + column]!;
-      });
+      for (let i = 0; i < columns; i++) {
+        const pixel = pixels[i]!;
+        if (pixel >= 0) sums[pixel]! += from[source + i]!;
+      }
       to.set(sums, plane * h * w);
     }
   };

@@ -26,6 +26,22 @@ export const dataArgs = {
     description: 'The modality seen with both others: text, image or speech',
     default: 'text',
   },
+  'image-tokenizer': {
+    type: 'string',
+    description:
+      'Images as k-means patches, or as codes of a network trained first: patches, vq or dvae',
+    default: 'patches',
+  },
+  'speech-tokenizer': {
+    type: 'string',
+    description:
+      'Speech as k-means MFCC frames, or as codes of a network trained first: mfcc or vq',
+    default: 'mfcc',
+  },
+  'tokenizer-steps': {
+    type: 'string',
+    description: 'Training steps of each learned tokenizer (default: by the size of the data)',
+  },
 } as const satisfies ArgsDef;
 
 /** How. */
@@ -77,6 +93,9 @@ export function dataChoice(
     readonly data?: string | undefined;
     readonly texts: string;
     readonly link: string;
+    readonly 'image-tokenizer': string;
+    readonly 'speech-tokenizer': string;
+    readonly 'tokenizer-steps'?: string | undefined;
     readonly quick: boolean;
   },
   seed: number,
@@ -92,12 +111,26 @@ export function dataChoice(
   const texts = oneOf<FolderTexts>('texts', args.texts, ['captions', 'wine', 'sotu']);
   if (folder === null && texts !== 'captions')
     throw new UsageError(`--texts ${texts} needs --data FOLDER`);
+  const image = oneOf('image-tokenizer', args['image-tokenizer'], ['patches', 'vq', 'dvae']);
+  const steps = args['tokenizer-steps'];
+  if (
+    steps !== undefined &&
+    args['image-tokenizer'] === 'patches' &&
+    args['speech-tokenizer'] === 'mfcc'
+  )
+    throw new UsageError(
+      '--tokenizer-steps needs --image-tokenizer or --speech-tokenizer that is learned',
+    );
+  const speech = oneOf('speech-tokenizer', args['speech-tokenizer'], ['mfcc', 'vq']);
   return {
     folder,
     texts,
     link: oneOf<SvlName>('link', args.link, ['text', 'image', 'speech']),
     profile: args.quick ? 'quick' : 'full',
     seed,
+    ...(image === 'patches' ? {} : { imageTokenizer: image }),
+    ...(speech === 'mfcc' ? {} : { speechTokenizer: speech }),
+    ...(steps === undefined ? {} : { tokenizerSteps: count('tokenizer-steps', steps) }),
   };
 }
 

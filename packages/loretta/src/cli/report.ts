@@ -1,5 +1,7 @@
 /** `loretta report`: write a run's page again. */
 import { resolve } from 'node:path';
+import { setBackend } from '@loretta-ts/core';
+import { chooseBackend } from '../node/choose-backend';
 import { loadData } from '../node/load-data';
 import { writeReport } from '../node/report';
 import { readRun } from '../node/run-folder';
@@ -21,10 +23,13 @@ export const reportCommand = command({
 async function main(args: { readonly run: string; readonly json: boolean }): Promise<void> {
   const folder = resolve(args.run);
   const run = readRun(folder);
+  setBackend(chooseBackend('cpu')); // for learned tokenizers
   const bar = progress(args.json);
   try {
-    const data = await loadData(run.data, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
+    const data = await loadData(
+      run.data,
+      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
+      folder,
     );
     bar.stop();
     const page = await writeReport(folder, run, data);

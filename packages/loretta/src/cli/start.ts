@@ -6,7 +6,7 @@ import { localRunner, runExperiment } from '../experiment/run';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
 import { writeReport } from '../node/report';
-import { makeFolder, type RunFile, saveRun } from '../node/run-folder';
+import { makeFolder, type RunFile, saveRun, saveTokenizers } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
 import { resultTable } from '../report/table';
 import { ARMS, type ArmName } from '../train/arms';
@@ -22,6 +22,7 @@ export const start = command({
     'loretta start --quick                  the same in little, under 3 minutes',
     'loretta start --data ../data --seed 1  real recordings',
     'loretta start --arms commutative,transitive,oracle,shuffled,mislinked',
+    'loretta start --image-tokenizer vq     images as codes of a VQ-VAE trained first',
   ],
   args: {
     ...dataArgs,
@@ -68,6 +69,7 @@ async function main(args: Args): Promise<void> {
       bar.update(`data: ${stage}`, done, total, ''),
     );
     makeFolder(out);
+    await saveTokenizers(out, data.modalities);
     const trainData = trainDataOf(data, config.arms.includes('oracle'));
     const runner =
       slots > 1

@@ -10,7 +10,7 @@ import { evaluateSkill } from '../experiment/skill';
 import { setUp } from '../experiment/warmup';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
-import { checkpointPath, makeFolder } from '../node/run-folder';
+import { checkpointPath, type DataChoice, makeFolder, saveTokenizers } from '../node/run-folder';
 import { ARMS, makeArm } from '../train/arms';
 import { command } from './command';
 import { UsageError } from './errors';
@@ -46,6 +46,12 @@ type Args = Parameters<typeof configFrom>[0] &
     readonly json: boolean;
   };
 
+/** The tokenizers of a choice of data, as checkpoints name them. */
+function tokenizersOf(choice: Pick<DataChoice, 'imageTokenizer' | 'speechTokenizer'>): string {
+  const { imageTokenizer: image = 'patches', speechTokenizer: speech = 'mfcc' } = choice;
+  return `--image-tokenizer ${image} --speech-tokenizer ${speech}`;
+}
+
 /** Steps between measurements of the generator's skill before the gate is open. */
 const PROBE_EVERY = 100;
 
@@ -68,10 +74,13 @@ async function main(args: Args): Promise<void> {
   };
   process.once('SIGINT', stop);
   try {
-    const loaded = await loadData(choice, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
+    const loaded = await loadData(
+      choice,
+      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
+      args.resume ? out : null,
     );
     makeFolder(out);
+    if (!args.resume) await saveTokenizers(out, loaded.modalities);
     const data = trainDataOf(loaded, name === 'oracle');
     const judges = await trainJudges(data, config.seed + 50);
     const arm = makeArm(name, data.test.modalities, config.transitive);
@@ -79,12 +88,19 @@ async function main(args: Args): Promise<void> {
     let open = arm.transitive === null;
     if (args.resume) {
       const metadata = setup.trainer.restore(new Uint8Array(await readFile(path)));
+      const trained = metadata.get('tokenizers') ?? tokenizersOf({});
+      if (trained !== tokenizersOf(choice)) {
+        throw new UsageError(
+          `--resume: the checkpoint is of ${trained}, not ${tokenizersOf(choice)}: give the same tokenizers again`,
+        );
+      }
       open ||= metadata.get('gate') === 'open';
     }
     const save = async (): Promise<void> => {
       const bytes = await setup.trainer.save({
         arm: name,
         gate: open ? 'open' : 'closed',
+        tokenizers: tokenizersOf(choice),
         config: JSON.stringify(setup.model.config),
       });
       await writeFileAtomic(path, bytes);

@@ -26,7 +26,9 @@ export type ImageTokens =
   /** One level a pixel in reading order, as the paper's script has it; default 256 levels. */
   | { readonly kind: 'pixels'; readonly levels?: number }
   /** One level a pixel, patch after patch; default 7×7 patches, 16 levels. */
-  | { readonly kind: 'patches'; readonly patch?: number; readonly levels?: number };
+  | { readonly kind: 'patches'; readonly patch?: number; readonly levels?: number }
+  /** By a codec that has been made before: one that is learned. */
+  | { readonly kind: 'codec'; readonly codec: ModalityCodec };
 
 /** How speech becomes tokens. */
 export type SpeechTokens =
@@ -35,7 +37,9 @@ export type SpeechTokens =
   /** One level an MFCC value as in the paper's script: one second, 39 frames × 13 values, 256 levels. */
   | { readonly kind: 'mfcc' }
   /** One mu-law level a sample; default 0.5 s at 2,000 Hz. */
-  | { readonly kind: 'mulaw'; readonly sampleRate?: number; readonly seconds?: number };
+  | { readonly kind: 'mulaw'; readonly sampleRate?: number; readonly seconds?: number }
+  /** By a codec that has been made before: one that is learned. */
+  | { readonly kind: 'codec'; readonly codec: ModalityCodec };
 
 /** MFCC of the small experiment's codebook (25 ms window, 10 ms hop, 26 filters, 13 coefficients, mean-normalised). */
 const CODEBOOK_MFCC: MfccOptions = {};
@@ -55,12 +59,9 @@ export function imageCodec(
 ): ModalityCodec {
   const first = images[0];
   if (first === undefined) throw new DataError('class', 'image', 'there are no training images');
+  if (tokens.kind === 'codec') return tokens.codec;
   const shape = { width: first.width, height: first.height, channels: first.channels };
   const size = `${shape.width}×${shape.height}`;
-  const only = (sample: RawSample): Image => {
-    if (sample.kind === 'image') return sample.image;
-    throw new DataError('config', 'image', `cannot encode a sample of kind ${sample.kind}`);
-  };
   const wrap = (image: Image): RawSample => ({ kind: 'image', image });
   if (tokens.kind === 'codebook') {
     const patch = tokens.patch ?? 7;
@@ -68,18 +69,24 @@ export function imageCodec(
     const step = Math.max(1, Math.floor(images.length / CODEBOOK_IMAGES));
     const sample = images.filter((_, i) => i % step === 0);
     const book = PatchCodebook.train(sample, { patch, codes, seed });
-    return fixedCodec(book, `${patch}×${patch} patches, ${codes} codes`, only, wrap, book.toJSON());
+    return fixedCodec(
+      book,
+      `${patch}×${patch} patches, ${codes} codes`,
+      imageOf,
+      wrap,
+      book.toJSON(),
+    );
   }
   if (tokens.kind === 'pixels') {
     const levels = tokens.levels ?? 256;
     const pixels = new PixelTokenizer({ ...shape, levels });
-    return fixedCodec(pixels, `${size} pixels, ${levels} levels`, only, wrap, { ...tokens });
+    return fixedCodec(pixels, `${size} pixels, ${levels} levels`, imageOf, wrap, { ...tokens });
   }
   const patch = tokens.patch ?? 7;
   const levels = tokens.levels ?? 16;
   const patches = new PatchTokenizer({ ...shape, patch, levels });
   const describe = `${size} pixels in ${patch}×${patch} patches, ${levels} levels`;
-  return fixedCodec(patches, describe, only, wrap, { ...tokens });
+  return fixedCodec(patches, describe, imageOf, wrap, { ...tokens });
 }
 
 /** A codec for speech, trained on `waves`. Codes and MFCC levels decode to tokens only. @throws DataError for none */
@@ -91,10 +98,7 @@ export function speechCodec(
   if (waves.length === 0) {
     throw new DataError('class', 'speech', 'there are no training recordings');
   }
-  const only = (sample: RawSample): Wave => {
-    if (sample.kind === 'speech') return sample.wave;
-    throw new DataError('config', 'speech', `cannot encode a sample of kind ${sample.kind}`);
-  };
+  if (tokens.kind === 'codec') return tokens.codec;
   const opaque = (_value: unknown, ids: Int32Array): RawSample => ({ kind: 'tokens', ids });
   if (tokens.kind === 'codebook') {
     const frames = tokens.frames ?? 16;
@@ -106,13 +110,13 @@ export function speechCodec(
       seed,
       sample: CODEBOOK_FRAMES,
     });
-    const read = (sample: RawSample) => analyse(only(sample));
+    const read = (sample: RawSample) => analyse(waveOf(sample));
     return fixedCodec(book, `${frames} MFCC frames, ${codes} codes`, read, opaque, book.toJSON());
   }
   if (tokens.kind === 'mfcc') {
     const { sampleRate } = waves[0]!;
     const read = (sample: RawSample) =>
-      mfcc(fitDuration(atRate(only(sample), sampleRate), 1), PAPER_MFCC);
+      mfcc(fitDuration(atRate(waveOf(sample), sampleRate), 1), PAPER_MFCC);
     const values = MfccValueTokenizer.fit(
       waves.map((wave) => read({ kind: 'speech', wave })),
       PAPER_FRAMES,
@@ -132,14 +136,14 @@ export function speechCodec(
     fixedLength: true,
     describe: `${seconds} s at ${sampleRate} Hz, mu-law`,
     encode: (sample) =>
-      law.encode(fitDuration(resample(only(sample), sampleRate), seconds).samples),
+      law.encode(fitDuration(resample(waveOf(sample), sampleRate), seconds).samples),
     decode: (ids) => ({ kind: 'speech', wave: { sampleRate, samples: law.decode(ids) } }),
     toJSON: () => ({ ...tokens }),
   };
 }
 
-/** The coefficients of a wave, those of training recordings once for learning and encoding. */
-function analyser(sampleRate: number): (wave: Wave) => MfccFrames {
+/** The coefficients of a wave as codes see them, those of a recording once for learning and encoding. */
+export function analyser(sampleRate: number): (wave: Wave) => MfccFrames {
   const known = new WeakMap<Wave, MfccFrames>();
   return (wave) => {
     const found = known.get(wave) ?? mfcc(atRate(wave, sampleRate), CODEBOOK_MFCC);
@@ -195,6 +199,18 @@ export function captionCodec(words: readonly string[], length: number): Modality
     decode: (ids) => ({ kind: 'text', text: tokenizer.decode(ids) }),
     toJSON: () => tokenizer.toJSON(),
   };
+}
+
+/** The image of a sample. @throws DataError when it is of another kind */
+export function imageOf(sample: RawSample): Image {
+  if (sample.kind === 'image') return sample.image;
+  throw new DataError('config', 'image', `cannot encode a sample of kind ${sample.kind}`);
+}
+
+/** The recording of a sample. @throws DataError when it is of another kind */
+export function waveOf(sample: RawSample): Wave {
+  if (sample.kind === 'speech') return sample.wave;
+  throw new DataError('config', 'speech', `cannot encode a sample of kind ${sample.kind}`);
 }
 
 /** The text of a sample. @throws DataError when it is of another kind */

@@ -1,5 +1,6 @@
 /** Tokenized modalities: what the model and the evaluation see of a data set. */
 import { DataError } from './errors';
+import type { Comparison } from './reconstruction';
 import { byClass, type Labelled, type RawSample, type RawSource, type Split } from './source';
 
 /** Token sequences with their classes. Ids are local: in `[0, vocabSize)` of the modality. */
@@ -32,6 +33,20 @@ export interface ModalityCodec {
   decode(ids: ArrayLike<number>): RawSample;
   /** The trained tokenizer as plain JSON, to store beside a checkpoint. */
   toJSON(): unknown;
+  /** Ids of many samples, `[n, maxLength]`, where that is faster than one by one; only of fixed lengths. */
+  encodeAll?(samples: readonly RawSample[]): Int32Array;
+  /** The network behind the tokens, where they are learned by one. */
+  readonly learned?: LearnedCodes;
+}
+
+/** A tokenizer that is learned, as runs save it and reports show it. */
+export interface LearnedCodes {
+  /** Which autoencoder. */
+  readonly kind: 'vq' | 'dvae';
+  /** A safetensors file that it can be loaded from. */
+  toBytes(): Uint8Array;
+  /** What is left of samples as codes, beside a k-means codebook of as many codes and tokens where there is one. */
+  compare(samples: readonly RawSample[]): Comparison;
 }
 
 /** A modality with its data. */
@@ -79,8 +94,10 @@ export function tokenizeSource<T>(
     const n = set.items.length;
     const ids = new Int32Array(n * codec.maxLength);
     const lengths = new Int32Array(n);
+    const whole = codec.encodeAll?.(set.items.map(wrap));
     set.items.forEach((item, i) => {
-      const tokens = codec.encode(wrap(item));
+      const tokens =
+        whole?.subarray(i * codec.maxLength, (i + 1) * codec.maxLength) ?? codec.encode(wrap(item));
       if (tokens.length === 0) {
         throw new DataError('format', name, `${split} sample ${i} has no token: leave it out`);
       }
@@ -103,6 +120,7 @@ export function tokenizeSource<T>(
     encode: (sample) => codec.encode(sample),
     decode: (ids) => codec.decode(ids),
     toJSON: () => codec.toJSON(),
+    ...(codec.learned === undefined ? {} : { learned: codec.learned }),
     train: encodeSet(source.train, 'train'),
     test: encodeSet(source.test, 'test'),
     raw: (split, index) => {

@@ -42,7 +42,7 @@ export async function loadArm(
       `there is no such checkpoint; this run has ${run.arms.map((a) => a.arm).join(', ')}`,
     );
   }
-  const loaded = await loadData(run.data, onProgress);
+  const loaded = await loadData(run.data, onProgress, folder);
   const data = trainDataOf(loaded, false);
   const { vocab, graph } = describeData(data);
   const model = makeModel(vocab, run.config);

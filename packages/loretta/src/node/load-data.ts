@@ -1,18 +1,54 @@
 /** Loads the data that a run names. */
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { embeddedSvl, folderSvl } from '../data/node/svl';
+import { DataError } from '../data/errors';
+import { embeddedSvl, folderSvl, type LearnedSvl, type LearnedTokens } from '../data/node/svl';
 import type { DataProgress } from '../data/source';
 import type { SvlMnist } from '../data/svlMnist';
 import { type TrainData, tokenData } from '../train/data';
-import type { DataChoice } from './run-folder';
+import { type DataChoice, tokenizerPath } from './run-folder';
 
-/** Tokenized and aligned data. @throws DataError for what is missing or damaged */
-export async function loadData(choice: DataChoice, onProgress: DataProgress): Promise<SvlMnist> {
+/**
+ * Tokenized and aligned data.
+ * @param run folder of the run whose learned tokenizers are loaded; null trains those that the choice names, on the
+ * default backend
+ * @throws DataError for what is missing or damaged
+ */
+export async function loadData(
+  choice: DataChoice,
+  onProgress: DataProgress,
+  run: string | null = null,
+): Promise<SvlMnist> {
   const { folder, link, profile, seed, texts } = choice;
-  const base = { seed, link, profile, onProgress };
+  const base = { seed, link, profile, onProgress, learned: await learnedOf(choice, run) };
   if (folder !== null) return await folderSvl(folder, { ...base, texts });
   return await embeddedSvl({ ...base, cacheDir: cacheFolder() });
+}
+
+async function learnedOf(choice: DataChoice, run: string | null): Promise<LearnedSvl> {
+  const { imageTokenizer, speechTokenizer, tokenizerSteps: steps } = choice;
+  const tokens = async (name: string, kind: 'vq' | 'dvae'): Promise<LearnedTokens> => ({
+    kind,
+    saved: run === null ? null : await readTokenizer(tokenizerPath(run, name)),
+    ...(steps === undefined ? {} : { steps }),
+  });
+  return {
+    ...(imageTokenizer && { image: await tokens('image', imageTokenizer) }),
+    ...(speechTokenizer && { speech: await tokens('speech', speechTokenizer) }),
+  };
+}
+
+async function readTokenizer(path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch {
+    throw new DataError(
+      'missing',
+      path,
+      'there is no such tokenizer: the run cannot be read without it',
+    );
+  }
 }
 
 /** Where synthesised speech is kept between runs. */

@@ -1,12 +1,14 @@
 /** The report of a run: one self-contained page. */
 import { join } from 'node:path';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
-import { encodePng, encodeWav } from '@loretta-ts/tokenizers';
+import { encodePng, encodeWav, type Image } from '@loretta-ts/tokenizers';
+import type { Comparison } from '../data/reconstruction';
 import type { RawSample } from '../data/source';
 import type { SvlMnist } from '../data/svlMnist';
 import type { Sample } from '../evaluate/evaluate';
 import { escapeHtml, htmlPage, htmlTable } from '../report/page';
 import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
+import { compareTest, reconstructionRows, reconstructionSheet } from '../report/reconstructions';
 import { resultRows } from '../report/table';
 import { contactSheet } from '../report/sheet';
 import type { RunFile } from './run-folder';
@@ -21,13 +23,36 @@ export async function writeReport(folder: string, run: RunFile, data: SvlMnist):
       await writeFileAtomic(join(folder, `${arm}-${from}-to-${to}.png`), encodePng(sheet));
     }
   }
+  const kept = learnedCodes(data);
+  for (const { name, sheet } of kept)
+    await writeFileAtomic(join(folder, `${name}-reconstructions.png`), encodePng(sheet));
   const path = join(folder, 'report.html');
-  await writeFileAtomic(path, new TextEncoder().encode(reportPage(run, data)));
+  await writeFileAtomic(path, new TextEncoder().encode(reportPage(run, data, kept)));
   return path;
 }
 
+/** What the learned tokens of a modality keep. */
+interface Kept {
+  readonly name: string;
+  readonly comparison: Comparison;
+  readonly sheet: Image;
+}
+
+/** Every modality whose tokens are learned. */
+function learnedCodes(data: SvlMnist): Kept[] {
+  return Object.values(data.modalities).flatMap((m) => {
+    const comparison = compareTest(m);
+    if (comparison === null) return [];
+    return [{ name: m.name, comparison, sheet: reconstructionSheet(m, comparison) }];
+  });
+}
+
 /** The page as text. */
-export function reportPage(run: RunFile, data: SvlMnist): string {
+export function reportPage(
+  run: RunFile,
+  data: SvlMnist,
+  kept: readonly Kept[] = learnedCodes(data),
+): string {
   const [a, c] = data.unseen;
   return htmlPage(`LoReTTa: ${a} and ${c}, never seen together`, [
     summary(run, data),
@@ -35,6 +60,7 @@ export function reportPage(run: RunFile, data: SvlMnist): string {
     matrix(run),
     pictures(run, data),
     confusions(run),
+    ...kept.map(reconstructions),
     about(run),
   ]);
 }
@@ -130,6 +156,18 @@ function confusions(run: RunFile): string {
       ),
   );
   return `<h2>Confusions</h2><div class="row">${plots.join('\n')}</div>`;
+}
+
+function reconstructions({ name, comparison, sheet }: Kept): string {
+  const { head, rows } = reconstructionRows(comparison);
+  const names = ['the originals', ...comparison.made.map((x) => x.name)].join(', ');
+  const count = comparison.originals.length / comparison.shape[0] / comparison.shape[1];
+  return [
+    `<h2>${escapeHtml(`What the tokens of ${name} keep`)}</h2>`,
+    `<p>${count} test samples through their tokens and back. The codes were learned on the training samples alone; perplexity is the number of codes that would be in use if all were used alike.</p>`,
+    htmlTable(head, rows, (i) => i === 0),
+    `<figure><img alt="${escapeHtml(names)}" src="${dataUri('image/png', encodePng(sheet))}" style="max-width:100%"><figcaption>Rows: ${escapeHtml(names)}.${name === 'speech' ? ' MFCC frames from left to right, coefficients from bottom to top.' : ''}</figcaption></figure>`,
+  ].join('\n');
 }
 
 function about(run: RunFile): string {

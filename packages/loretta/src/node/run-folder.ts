@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { DataError } from '../data/errors';
+import type { ModalityCodec } from '../data/modality';
 import type { FolderTexts } from '../data/node/svl';
 import type { SvlName } from '../data/svlMnist';
 import { type ExperimentConfig, parseConfig } from '../experiment/config';
@@ -21,6 +22,12 @@ export interface DataChoice {
   readonly profile: 'full' | 'quick';
   /** Of codebooks, alignment and synthesis. */
   readonly seed: number;
+  /** How images become tokens; absent for patches of a k-means codebook. */
+  readonly imageTokenizer?: 'vq' | 'dvae';
+  /** How speech becomes tokens; absent for MFCC frames of a k-means codebook. */
+  readonly speechTokenizer?: 'vq';
+  /** Training steps of each learned tokenizer; absent for those of the profile. */
+  readonly tokenizerSteps?: number;
 }
 
 /** What `run.json` holds. */
@@ -62,6 +69,22 @@ export function makeFolder(path: string): void {
 /** The checkpoint of an arm in a run's folder. */
 export function checkpointPath(folder: string, arm: string): string {
   return join(folder, `${arm}.safetensors`);
+}
+
+/** The learned tokenizer of a modality in a run's folder. */
+export function tokenizerPath(folder: string, modality: string): string {
+  return join(folder, `${modality}-tokenizer.safetensors`);
+}
+
+/** Writes the learned tokenizers of a data set, each atomically. */
+export async function saveTokenizers(
+  folder: string,
+  modalities: Readonly<Record<string, ModalityCodec>>,
+): Promise<void> {
+  for (const [name, { learned }] of Object.entries(modalities)) {
+    if (learned !== undefined)
+      await writeFileAtomic(tokenizerPath(folder, name), learned.toBytes());
+  }
 }
 
 /** Writes checkpoints first and `run.json` last, each atomically. */

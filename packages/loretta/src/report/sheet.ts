@@ -24,18 +24,25 @@ export function contactSheet(sample: Sample, from: ModalityData, to: ModalityDat
   const data = new Uint8Array(width * height).fill(255);
   columns.forEach((column, x) => {
     for (const [y, image] of column.entries()) {
-      paste(data, width, image, GAP + x * w, GAP + y * h);
+      enlarged(data, width, image, SCALE, GAP + x * w, GAP + y * h);
     }
   });
   return { width, height, channels: 1, data };
 }
 
-/** The first channel of an image, enlarged. */
-function paste(data: Uint8Array, width: number, image: Image, left: number, top: number): void {
-  for (let y = 0; y < image.height * SCALE; y++) {
-    const row = Math.floor(y / SCALE) * image.width;
-    for (let x = 0; x < image.width * SCALE; x++) {
-      const pixel = image.data[(row + Math.floor(x / SCALE)) * image.channels]!;
+/** Pastes the first channel of an image, enlarged, into a picture of `width` pixels a row. */
+export function enlarged(
+  data: Uint8Array,
+  width: number,
+  image: Image,
+  scale: number,
+  left: number,
+  top: number,
+): void {
+  for (let y = 0; y < image.height * scale; y++) {
+    const row = Math.floor(y / scale) * image.width;
+    for (let x = 0; x < image.width * scale; x++) {
+      const pixel = image.data[(row + Math.floor(x / scale)) * image.channels]!;
       data[(top + y) * width + left + x] = pixel;
     }
   }

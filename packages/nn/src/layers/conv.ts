@@ -39,7 +39,7 @@ export class Conv1d extends Module {
   constructor(inChannels: number, outChannels: number, kernel: number, options: ConvOptions) {
     super();
     const shape = [outChannels, inChannels / (options.groups ?? 1), kernel];
-    [this.weight, this.bias] = convParams(shape, options);
+    [this.weight, this.bias] = convParams(shape, outChannels, options);
     this.window = windowOf(options);
   }
 
@@ -60,7 +60,7 @@ export class Conv2d extends Module {
   constructor(inChannels: number, outChannels: number, kernel: number, options: ConvOptions) {
     super();
     const shape = [outChannels, inChannels / (options.groups ?? 1), kernel, kernel];
-    [this.weight, this.bias] = convParams(shape, options);
+    [this.weight, this.bias] = convParams(shape, outChannels, options);
     this.window = windowOf(options);
   }
 
@@ -81,13 +81,17 @@ function windowOf({ stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvOpt
   return { stride, padding, dilation, groups };
 }
 
-/** U(±1/√fanIn) for both, PyTorch's default. */
-function convParams(shape: readonly number[], options: ConvOptions): [Param, Param | null] {
+/** U(±1/√fan) for both, PyTorch's default: fan is the product of all sizes of the weight but the first. */
+export function convParams(
+  shape: readonly number[],
+  outChannels: number,
+  options: Pick<ConvOptions, 'key' | 'bias' | 'dtype'>,
+): [Param, Param | null] {
   const { key, bias = true, dtype = 'f32' } = options;
   const bound = 1 / Math.sqrt(shape.slice(1).reduce((n, d) => n * d, 1));
   const draw = (stream: number, size: readonly number[]): Tensor =>
     key === null
       ? zeros(size, { dtype })
       : uniform(key.fold(stream), size, { low: -bound, high: bound, dtype });
-  return [new Param(draw(0, shape)), bias ? new Param(draw(1, [shape[0]!])) : null];
+  return [new Param(draw(0, shape)), bias ? new Param(draw(1, [outChannels])) : null];
 }

@@ -1,8 +1,9 @@
 /** SVL-MNIST ready to train on: from installed packages alone, or from a folder of real files. */
 import { captions } from '../captions';
 import { DataError } from '../errors';
+import { type LearnOptions, learnedImageCodec, learnedSpeechCodec } from '../learnedCodecs';
 import { limitSource } from '../source';
-import { type SvlMnist, type SvlOptions, svlMnist } from '../svlMnist';
+import { type SvlMnist, type SvlOptions, type SvlSources, svlMnist } from '../svlMnist';
 import { dataPath } from './files';
 import { fliteSpeech } from './fliteSpeech';
 import { fsddFolder } from './fsddFolder';
@@ -17,18 +18,34 @@ export interface SvlSizes {
   readonly captions: readonly [number, number];
   /** Variations of every synthesised recording. */
   readonly takes: readonly [number, number];
+  /** Steps that learned tokenizers of images and of speech are trained. */
+  readonly learn: readonly [number, number];
+}
+
+/** A tokenizer to be learned from the training samples, or one that was: its saved bytes. Default steps: the profile's. */
+export type LearnedTokens = Pick<LearnOptions, 'kind' | 'saved'> &
+  Partial<Pick<LearnOptions, 'steps'>>;
+
+/** Tokenizers that are learned by a network, in the place of `image` and `speech`. */
+export interface LearnedSvl {
+  /** Images as 16 codes of 64. */
+  readonly image?: LearnedTokens;
+  /** Speech as 16 codes of 64. */
+  readonly speech?: LearnedTokens;
 }
 
 /** `full` for results, `quick` for a short run. */
 export const SVL_PROFILES: Readonly<Record<'full' | 'quick', SvlSizes>> = {
-  full: { images: [1200, 200], captions: [1600, 200], takes: [4, 3] },
-  quick: { images: [400, 100], captions: [800, 100], takes: [2, 2] },
+  full: { images: [1200, 200], captions: [1600, 200], takes: [4, 3], learn: [800, 600] },
+  quick: { images: [400, 100], captions: [800, 100], takes: [2, 2], learn: [250, 200] },
 };
 
 /** Options of {@link embeddedSvl}. */
 export interface EmbeddedOptions extends SvlOptions {
   /** Default `full`. */
   readonly profile?: keyof typeof SVL_PROFILES;
+  /** Learned tokenizers. Default: none. */
+  readonly learned?: LearnedSvl;
   /** Folder that keeps the synthesised speech between runs. Default: nothing is kept. */
   readonly cacheDir?: string;
 }
@@ -40,6 +57,8 @@ export type FolderTexts = 'captions' | 'wine' | 'sotu';
 export interface FolderOptions extends SvlOptions {
   /** Default `full`. */
   readonly profile?: keyof typeof SVL_PROFILES;
+  /** Learned tokenizers. Default: none. */
+  readonly learned?: LearnedSvl;
   /** Default `captions`. Real texts are tokenized by BPE unless `text` says otherwise. */
   readonly texts?: FolderTexts;
 }
@@ -62,7 +81,7 @@ export async function embeddedSvl(options: EmbeddedOptions): Promise<SvlMnist> {
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   const text = makeCaptions(seed, sizes);
-  return svlMnist({ image, text, speech }, options);
+  return await tokenized({ image, text, speech }, options, sizes);
 }
 
 /**
@@ -83,10 +102,45 @@ export async function folderSvl(folder: string, options: FolderOptions): Promise
   const speech = fsddFolder(dataPath(folder, 'fsdd', 'recordings'));
   onProgress?.('speech', 1, 1);
   if (texts === 'captions') {
-    return svlMnist({ image, speech, text: makeCaptions(seed, sizes) }, options);
+    return await tokenized({ image, speech, text: makeCaptions(seed, sizes) }, options, sizes);
   }
   const text = textCsv(dataPath(folder, texts, `${texts}.csv`));
-  return svlMnist({ image, speech, text }, { ...options, text: options.text ?? { kind: 'bpe' } });
+  const textTokens = options.text ?? { kind: 'bpe' };
+  return await tokenized({ image, speech, text }, { ...options, text: textTokens }, sizes);
+}
+
+/** Learns the tokenizers that are to be learned, on the training samples alone, then tokenizes and aligns. */
+async function tokenized(
+  sources: SvlSources,
+  options: SvlOptions & { readonly learned?: LearnedSvl },
+  { learn }: SvlSizes,
+): Promise<SvlMnist> {
+  const { learned, seed, onProgress } = options;
+  const base = { seed: seed + 20, ...(onProgress === undefined ? {} : { onProgress }) };
+  const { image, speech } = learned ?? {};
+  const made: Pick<SvlOptions, 'image' | 'speech'> = {
+    ...(image && {
+      image: {
+        kind: 'codec',
+        codec: await learnedImageCodec(sources.image.train.items, {
+          ...base,
+          steps: learn[0],
+          ...image,
+        }),
+      },
+    }),
+    ...(speech && {
+      speech: {
+        kind: 'codec',
+        codec: await learnedSpeechCodec(sources.speech.train.items, {
+          ...base,
+          steps: learn[1],
+          ...speech,
+        }),
+      },
+    }),
+  };
+  return svlMnist(sources, { ...options, ...made });
 }
 
 function makeCaptions(seed: number, sizes: SvlSizes): ReturnType<typeof captions> {
