@@ -15,7 +15,14 @@ export { Decoder, type DecoderStack, type ForwardOptions } from './decoder/decod
 export { GeluMlp, SwiGluMlp } from './decoder/mlp';
 export { CheckpointError, SafetensorsError, StateDictError } from './errors';
 export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
-export { decoderConfigFromHf, fromHfTensors, type HfFamily, toHfTensors } from './files/hf';
+export type { SaveDType } from './files/file-dtype';
+export {
+  decoderConfigFromHf,
+  decoderConfigToHf,
+  fromHfTensors,
+  type HfFamily,
+  toHfTensors,
+} from './files/hf';
 export { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from './files/llama2c';
 export {
   parseSafetensors,
