@@ -23,8 +23,6 @@ export const llama: HfFormat = {
   configToHf(config) {
     return {
       ...commonKeys(this, config),
-      attention_bias: config.bias,
-      attention_dropout: 0,
       mlp_bias: config.bias,
     };
   },
@@ -53,7 +51,6 @@ export const mistral: HfFormat = {
     requireField(this, config, 'bias', false);
     return {
       ...commonKeys(this, config),
-      attention_dropout: 0,
       sliding_window: config.window === 0 ? null : config.window,
     };
   },
@@ -95,6 +92,8 @@ function commonKeys(format: HfFormat, config: ResolvedDecoderConfig): Record<str
     num_key_value_heads: config.kvHeads,
     head_dim: config.headDim,
     hidden_act: 'silu',
+    attention_bias: config.bias,
+    attention_dropout: 0,
     max_position_embeddings: config.maxLength,
     initializer_range: config.initStd,
     rms_norm_eps: config.normEps,

@@ -1,6 +1,6 @@
 /** Files: atomic writes, and checkpoints and safetensors on disk. */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, SafetensorsError } from '../errors';
 import { type CheckpointParts, checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
@@ -98,18 +98,22 @@ export async function readCheckpointMetadata(path: string): Promise<ReadonlyMap<
 
 /** A whole file. @throws CheckpointError when it is not there */
 export async function read(path: string): Promise<Uint8Array> {
-  return await readFile(path).catch((error: unknown) => missing(path, error));
+  const file = await openFile(path);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
 }
 
 /**
  * A small file of JSON. @throws CheckpointError when it is not there, not a file, longer than 64 MiB, or not JSON
  */
 export async function readJson(path: string): Promise<unknown> {
-  const file = await open(path, 'r').catch((error: unknown) => missing(path, error));
+  const file = await openFile(path);
   let bytes: Uint8Array;
   try {
     const info = await file.stat();
-    if (!info.isFile()) throw new CheckpointError(`${path}: is not a file`);
     if (info.size > MAX_JSON_BYTES) {
       throw new CheckpointError(`${path}: has ${info.size} bytes, more than ${MAX_JSON_BYTES}`);
     }
@@ -144,14 +148,20 @@ function missing(path: string, error: unknown): never {
   throw new CheckpointError(`${path}: cannot be read (${code}): check the path`);
 }
 
+/** Opens what is a file: a pipe would wait. @throws CheckpointError */
+async function openFile(path: string): Promise<FileHandle> {
+  const info = await stat(path).catch((error: unknown) => missing(path, error));
+  if (!info.isFile()) throw new CheckpointError(`${path}: is not a file`);
+  return await open(path, 'r').catch((error: unknown) => missing(path, error));
+}
+
 async function withHeader<T>(
   path: string,
   use: (file: FileHandle, header: SafetensorsHeader, start: number) => Promise<T>,
 ): Promise<T> {
-  const file = await open(path, 'r').catch((error: unknown) => missing(path, error));
+  const file = await openFile(path);
   try {
     const info = await file.stat();
-    if (!info.isFile()) throw new CheckpointError(`${path}: is not a file`);
     const first = new Uint8Array(8);
     const { bytesRead } = await file.read(first, 0, 8, 0);
     const length = named(path, () => headerLength(first.subarray(0, bytesRead), info.size));
