@@ -8,6 +8,8 @@ export class TextStream {
   readonly #tokenizer: TextTokenizer;
   readonly #ids: number[] = [];
   #given = 0;
+  /** The last token that is part of the text is a byte. */
+  #afterByte = false;
 
   constructor(tokenizer: TextTokenizer) {
     this.#tokenizer = tokenizer;
@@ -17,7 +19,10 @@ export class TextStream {
   push(id: number): string {
     this.#ids.push(id);
     const text = this.#text();
-    return this.#tokenizer.isByte?.(id) === true ? '' : this.#give(text.replace(/\uFFFD+$/, ''));
+    if (this.#tokenizer.isByte?.(id) === true) this.#afterByte = true;
+    // a special token that is left out does not part the bytes around it
+    else if (this.#tokenizer.decode([id], { skipSpecial: true }) !== '') this.#afterByte = false;
+    return this.#afterByte ? '' : this.#give(text.replace(/\uFFFD+$/, ''));
   }
 
   /** What was held back. */
