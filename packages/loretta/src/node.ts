@@ -15,6 +15,7 @@ export {
 } from './data/node/svl';
 export { type LoadedArm, loadArm } from './node/load-arm';
 export { loadData, trainDataOf } from './node/load-data';
+export { type LanguageModel, loadLanguageModel } from './node/pretrained';
 export { reportPage, writeReport } from './node/report';
 export {
   checkpointPath,

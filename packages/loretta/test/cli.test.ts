@@ -1,47 +1,16 @@
 /** The command line as a process: exit codes, one-line errors, what it leaves behind. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { argv, complaint, type Ended, runLoretta } from './cli-process';
 import { dataFolder, digits, idx, tone } from './data-folder';
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'loretta-cli-'));
 afterAll(() => rmSync(root, { recursive: true }));
+const loretta = (...words: string[]): Ended => runLoretta(root, ...words);
 const { put, putMnist, putSpeech } = dataFolder(root);
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-const argv = (...words: string[]): string[] => [
-  '--conditions=loretta-source',
-  '--import',
-  join(repository, 'scripts/ts-loader.mjs'),
-  join(repository, 'packages/loretta/src/cli/main.ts'),
-  ...words,
-];
-
-function loretta(...words: string[]): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, argv(...words), {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
-  return { code: status, out: stdout, err: stderr };
-}
-
-/** Progress lines aside, one line that begins with the program's name. */
-function complaint(ended: Ended): string {
-  const lines = ended.err.trimEnd().split('\n');
-  expect(lines.filter((line) => line.startsWith('loretta:'))).toHaveLength(1);
-  expect(ended.out).toBe('');
-  return lines.at(-1)!;
-}
 
 const settings = {
   arms: ['commutative', 'transitive'],

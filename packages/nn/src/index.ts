@@ -23,7 +23,14 @@ export { ShortConv, type ShortConvOptions } from './decoder/short-conv';
 export { StateCache } from './decoder/state-cache';
 export { CheckpointError, SafetensorsError, StateDictError } from './errors';
 export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
-export { decoderConfigFromHf, fromHfTensors, type HfFamily, toHfTensors } from './files/hf';
+export type { SaveDType } from './files/file-dtype';
+export {
+  decoderConfigFromHf,
+  decoderConfigToHf,
+  fromHfTensors,
+  type HfFamily,
+  toHfTensors,
+} from './files/hf';
 export { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from './files/llama2c';
 export {
   parseSafetensors,

@@ -11,4 +11,6 @@ export {
   saveSafetensors,
   writeFileAtomic,
 } from './node/files';
+export { loadPretrained, type Pretrained } from './node/load-pretrained';
 export { loadHfFolder, loadHfTensors, loadLlama2c } from './node/models';
+export { type SavePretrainedOptions, savePretrained } from './node/save-pretrained';

@@ -6,19 +6,13 @@ import { wellFormed } from './codePoints';
 import { requireInteger, show, TokenizerError } from './errors';
 import { applyMerges, MergeTable } from './merges';
 import { Gpt2PreTokenizer } from './preTokenize';
-import type { Tokenizer } from './tokenizer';
+import type { DecodeOptions, TextTokenizer } from './tokenizer';
 import { MAX_ID, requireToken, TokenTable } from './vocabulary';
 
 /** Options of encoding with special tokens in the text. */
 export interface EncodeOptions {
   /** Recognise special tokens written in the text. Default false: they are ordinary text. */
   readonly special?: boolean;
-}
-
-/** Options of decoding. */
-export interface DecodeOptions {
-  /** Leave special tokens out of the text. Default false. */
-  readonly skipSpecial?: boolean;
 }
 
 /** How to train a {@link BpeTokenizer}. */
@@ -53,7 +47,7 @@ const CACHE_LENGTH = 64;
  * Byte-level byte-pair encoding as GPT-2 does it (Radford et al. 2019): text is cut by GPT-2's pattern, each piece
  * becomes UTF-8 bytes, and bytes merge by rank. Lossless for all text; a lone surrogate counts as U+FFFD.
  */
-export class BpeTokenizer implements Tokenizer<string> {
+export class BpeTokenizer implements TextTokenizer {
   /** Largest id + 1. */
   readonly vocabSize: number;
   /** Token pairs in GPT-2's byte alphabet, in the order of their ranks. */

@@ -1,11 +1,11 @@
 import { type AddedToken, AddedTokenMatcher } from './addedTokens';
-import type { DecodeOptions, EncodeOptions } from './bpe';
+import type { EncodeOptions } from './bpe';
 import { readBpeModel } from './bpeJson';
 import { wellFormed } from './codePoints';
 import { show, TokenizerError } from './errors';
 import { applyMerges, MergeTable } from './merges';
 import { metaspaceFromJson } from './metaspace';
-import type { Tokenizer } from './tokenizer';
+import type { DecodeOptions, TextTokenizer } from './tokenizer';
 import { field } from './untrusted';
 import { requireToken, TokenTable } from './vocabulary';
 
@@ -29,7 +29,7 @@ const FIRST_PIECE = 259;
  * Llama-style byte-pair encoding (SentencePiece with byte fallback): space becomes ▁, one ▁ goes before the text,
  * characters merge by rank over the whole text, and characters that the vocabulary lacks become `<0xNN>` bytes.
  */
-export class ByteFallbackBpe implements Tokenizer<string> {
+export class ByteFallbackBpe implements TextTokenizer {
   /** Largest id + 1. */
   readonly vocabSize: number;
   readonly #parts: FallbackParts;
@@ -109,6 +109,11 @@ export class ByteFallbackBpe implements Tokenizer<string> {
   /** The id of a token, or undefined. */
   id(token: string): number | undefined {
     return this.#parts.table.id(token);
+  }
+
+  /** Whether a token is a `<0xNN>` byte. */
+  isByte(id: number): boolean {
+    return this.#byteOfId.has(id);
   }
 
   /** Ids of `text`, without beginning or end tokens. Throws TokenizerError for characters without any token. */

@@ -7,7 +7,6 @@ export type { AddedTokenJson } from './addedTokens';
 export {
   BpeTokenizer,
   type BpeTrainOptions,
-  type DecodeOptions,
   type EncodeOptions,
 } from './bpe';
 export type { BpeJson, BpeModelJson, ByteLevelJson } from './bpeJson';
@@ -24,7 +23,13 @@ export { PatchCodebook, type PatchCodebookJson, type PatchCodebookOptions } from
 export { PatchTokenizer, type PatchTokenizerConfig } from './patches';
 export { PixelTokenizer, type PixelTokenizerConfig } from './pixels';
 export { type DecodePngOptions, decodePng, encodePng } from './png';
-export type { FixedLengthTokenizer, Tokenizer } from './tokenizer';
+export { TextStream } from './textStream';
+export type {
+  DecodeOptions,
+  FixedLengthTokenizer,
+  TextTokenizer,
+  Tokenizer,
+} from './tokenizer';
 export type { ComponentJson, TokenizerJson } from './tokenizerJson';
 export { type VocodeOptions, vocode } from './vocoder';
 export { decodeWav, encodeWav } from './wav';

@@ -1,9 +1,8 @@
 import { type AddedToken, AddedTokenMatcher, readAddedTokens } from './addedTokens';
 import { BertNormalizer, type BertNormalizerOptions } from './bertNormalizer';
-import type { DecodeOptions } from './bpe';
 import { wellFormed } from './codePoints';
 import { show, TokenizerError } from './errors';
-import type { Tokenizer } from './tokenizer';
+import type { DecodeOptions, TextTokenizer } from './tokenizer';
 import { type ComponentJson, type TokenizerJson, tokenizerJson } from './tokenizerJson';
 import { field, integerField, requireObject, requireType, stringField } from './untrusted';
 import { requireToken, TokenTable } from './vocabulary';
@@ -86,7 +85,7 @@ const CONTINUING = '##';
  * pieces of the vocabulary, `##` before all but the first. A word that cannot be covered is unknown. Special tokens
  * such as `[MASK]` written in the text are recognised.
  */
-export class WordPieceTokenizer implements Tokenizer<string> {
+export class WordPieceTokenizer implements TextTokenizer {
   /** Largest id + 1. */
   readonly vocabSize: number;
   readonly #parts: WordPieceParts;

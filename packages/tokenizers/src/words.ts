@@ -1,7 +1,7 @@
 import { type AddedToken, AddedTokenMatcher, readAddedTokens } from './addedTokens';
 import { wellFormed } from './codePoints';
 import { requireInteger, show, TokenizerError } from './errors';
-import type { Tokenizer } from './tokenizer';
+import type { TextTokenizer } from './tokenizer';
 import { type ComponentJson, type TokenizerJson, tokenizerJson } from './tokenizerJson';
 import { field, requireObject, requireType, stringField } from './untrusted';
 import { MAX_ID, requireToken, TokenTable } from './vocabulary';
@@ -53,7 +53,7 @@ const PRE_TOKENIZERS = { whitespace: 'WhitespaceSplit', punctuation: 'Whitespace
 const ADDED = { special: true, lstrip: false, rstrip: false } as const;
 
 /** One token per word of a fixed list, one more for all others. Decoding joins words by single spaces. */
-export class WordTokenizer implements Tokenizer<string> {
+export class WordTokenizer implements TextTokenizer {
   /** Number of words, unknown and special tokens included. */
   readonly vocabSize: number;
   /** Id of unknown words. */

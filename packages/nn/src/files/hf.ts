@@ -1,45 +1,75 @@
 /** Hugging Face folders: `config.json` to a decoder's configuration, and weights to its names and back. */
-import type { FloatDType } from '@loretta-ts/core';
-import type { DecoderConfig } from '../decoder/config';
+import { type FloatDType, ValueError } from '@loretta-ts/core';
+import {
+  type DecoderConfig,
+  type ResolvedDecoderConfig,
+  resolveDecoderConfig,
+} from '../decoder/config';
 import { CheckpointError } from '../errors';
-import type { HostData, HostTensor } from '../host';
-import { fromMambaName, mambaConfig, renamed, toMambaName } from './hf-mamba';
+import type { HostTensor } from '../host';
+import {
+  boundLayers,
+  fileTensor,
+  fitted,
+  type HfEntry,
+  type HfFormat,
+  ownTensors,
+  type TensorInfo,
+} from './hf-format';
+import { gpt2 } from './hf-gpt2';
+import { llama, mistral } from './hf-llama';
+import { mamba } from './hf-mamba';
+import { Fields, short } from './json-fields';
 
-/** Families of `config.json` that a `Decoder` can be. */
+/** Families of `config.json` (`model_type`) that a `Decoder` can be. */
 export type HfFamily = 'llama' | 'mistral' | 'gpt2' | 'mamba';
 
-const FAMILIES: readonly string[] = ['llama', 'mistral', 'gpt2', 'mamba'];
+const FORMATS: Readonly<Record<HfFamily, HfFormat>> = { llama, mistral, gpt2, mamba };
 
 /**
  * The decoder's configuration for a parsed `config.json` of Llama, Mistral, GPT-2 or Mamba.
- * @throws CheckpointError that names the key that is missing or not supported
+ * @throws CheckpointError that names the key that is missing, wrong or not supported
  */
 export function decoderConfigFromHf(
   json: unknown,
   options: { readonly dtype?: FloatDType } = {},
 ): DecoderConfig {
-  const c = new Fields(json);
-  const dtype = options.dtype ?? 'f32';
-  if (familyOf(c) === 'mamba') return { ...mambaConfig(c), dtype };
-  return familyOf(c) === 'gpt2' ? { ...gpt2Config(c), dtype } : { ...llamaConfig(c), dtype };
+  return read(json, options.dtype).config;
 }
 
-/** Weights under Hugging Face's names, as a `Decoder` of that configuration has them. Buffers are dropped. */
+/**
+ * The `config.json` of a decoder, and the family that it is; `architectures`, `model_type` and the sizes. What only
+ * training needs (`embeddingStd`; `dropout` but for GPT-2) is left out.
+ * @throws CheckpointError that names the field that no family can say
+ */
+export function decoderConfigToHf(config: DecoderConfig): {
+  readonly family: HfFamily;
+  readonly json: Readonly<Record<string, unknown>>;
+} {
+  const resolved = resolveDecoderConfig(config);
+  const [family, format] = formatFor(resolved);
+  return {
+    family,
+    json: {
+      architectures: [format.architecture],
+      model_type: family,
+      ...format.configToHf(resolved),
+    },
+  };
+}
+
+/**
+ * Weights under Hugging Face's names, as a `Decoder` of that configuration has them. Buffers and tied copies are
+ * dropped.
+ * @throws CheckpointError that lists missing, unexpected and misshapen names
+ */
 export function fromHfTensors(
   json: unknown,
   tensors: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
-  const c = new Fields(json);
-  const family = familyOf(c);
-  const tied = c.flag('tie_word_embeddings', family === 'gpt2' || family === 'mamba');
-  const out = new Map<string, HostTensor>();
-  for (const [name, t] of tensors) {
-    if (tied && name === 'lm_head.weight') continue;
-    if (family === 'mamba') out.set(fromMambaName(name), t);
-    else if (family === 'gpt2') for (const [own, value] of fromGpt2(name, t)) out.set(own, value);
-    else if (!name.endsWith('rotary_emb.inv_freq')) out.set(name, t);
-  }
-  return out;
+  const { format, config } = read(json);
+  const found = fitted(format, config, tensors);
+  return new Map(format.layout(config).flatMap((e) => ownTensors(e, found.get(e.name)!)));
 }
 
 /** The inverse of `fromHfTensors`: a decoder's weights, or their gradients, under Hugging Face's names. */
@@ -47,224 +77,50 @@ export function toHfTensors(
   json: unknown,
   tensors: ReadonlyMap<string, HostTensor>,
 ): Map<string, HostTensor> {
-  const family = familyOf(new Fields(json));
-  if (family === 'mamba') return renamed(tensors, toMambaName);
-  if (family !== 'gpt2') return new Map(tensors);
-  const out = new Map<string, HostTensor>();
-  for (const [name, t] of tensors) {
-    const part = /^(.*)\.self_attn\.q_proj\.(weight|bias)$/.exec(name);
-    if (part !== null) {
-      const all = ['q_proj', 'k_proj', 'v_proj'].map(
-        (p) => tensors.get(`${part[1]}.self_attn.${p}.${part[2]}`)!,
-      );
-      const joined = joinRows(all);
-      const own = `${gpt2Layer(part[1]!)}.attn.c_attn.${part[2]}`;
-      out.set(own, part[2] === 'weight' ? transposed(joined) : joined);
-    } else if (!/\.self_attn\.[kv]_proj\./.test(name)) {
-      const own = gpt2Name(name);
-      out.set(own, isConv1d(own) ? transposed(t) : t);
-    }
-  }
-  return out;
+  const { format, config } = read(json);
+  boundLayers(config, tensors.size);
+  return new Map(format.layout(config).map((e) => [e.name, fileTensor(e, tensors)]));
 }
 
-function familyOf(c: Fields): HfFamily {
+/** What `fromHfTensors` would refuse, seen from the headers of the files alone. @throws CheckpointError */
+export function checkHfTensors(json: unknown, tensors: ReadonlyMap<string, TensorInfo>): void {
+  const { format, config } = read(json);
+  fitted(format, config, tensors);
+}
+
+/** The state dict of a decoder as Hugging Face has it, tensor by tensor. */
+export function hfLayout(config: ResolvedDecoderConfig): readonly HfEntry[] {
+  return formatFor(config)[1].layout(config);
+}
+
+function read(
+  json: unknown,
+  dtype: FloatDType = 'f32',
+): { readonly format: HfFormat; readonly config: ResolvedDecoderConfig } {
+  const c = new Fields(json);
   const family = c.string('model_type', '');
-  if (!FAMILIES.includes(family)) {
+  if (!Object.hasOwn(FORMATS, family)) {
     throw new CheckpointError(
-      `config.json: model_type '${family}' is not supported: it must be ${FAMILIES.join(', ')}`,
+      `config.json: model_type '${short(family)}' is not supported: it must be ${Object.keys(FORMATS).join(', ')}`,
     );
   }
-  return family as HfFamily;
+  if (c.nested('quantization_config') !== null)
+    c.fail('quantization_config', 'is there: quantized weights are not supported');
+  const format: HfFormat = FORMATS[family as HfFamily];
+  try {
+    return { format, config: resolveDecoderConfig({ ...format.configFromHf(c), dtype }) };
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new CheckpointError(`config.json: ${error.message.replace(/^Decoder: /, '')}`);
+  }
 }
 
-function llamaConfig(c: Fields): DecoderConfig {
-  c.want('hidden_act', 'silu', ['silu', 'swish']);
-  for (const name of ['attention_bias', 'mlp_bias']) {
-    if (c.flag(name, false)) c.fail(name, 'is true, which is not supported');
-  }
-  const scaling = c.nested('rope_scaling') ?? c.nested('rope_parameters');
-  const kind = scaling?.string('rope_type', scaling.string('type', 'default')) ?? 'default';
-  if (kind !== 'default') c.fail('rope_scaling', `is of type '${kind}', which is not supported`);
-  const heads = c.number('num_attention_heads');
-  const window = c.number('sliding_window', 0);
-  return {
-    vocab: c.number('vocab_size'),
-    dim: c.number('hidden_size'),
-    layers: c.number('num_hidden_layers'),
-    heads,
-    kvHeads: c.number('num_key_value_heads', heads),
-    headDim: c.number('head_dim', c.number('hidden_size') / heads),
-    ffDim: c.number('intermediate_size'),
-    norm: 'rms',
-    normEps: c.number('rms_norm_eps', 1e-6),
-    mlp: 'swiglu',
-    positions: ['rope'],
-    maxLength: c.number('max_position_embeddings', 2048),
-    window: c.string('model_type', '') === 'mistral' ? window : 0,
-    tieEmbeddings: c.flag('tie_word_embeddings', false),
-    ropeTheta: c.number('rope_theta', scaling?.number('rope_theta', 10000) ?? 10000),
-  };
-}
-
-function gpt2Config(c: Fields): DecoderConfig {
-  c.want('activation_function', 'gelu_new', ['gelu_new', 'gelu_pytorch_tanh']);
-  for (const name of ['scale_attn_by_inverse_layer_idx', 'add_cross_attention']) {
-    if (c.flag(name, false)) c.fail(name, 'is true, which is not supported');
-  }
-  if (!c.flag('scale_attn_weights', true))
-    c.fail('scale_attn_weights', 'is false, which is not supported');
-  const dim = c.number('n_embd');
-  return {
-    vocab: c.number('vocab_size'),
-    dim,
-    layers: c.number('n_layer'),
-    heads: c.number('n_head'),
-    ffDim: c.number('n_inner', 4 * dim),
-    norm: 'layer',
-    normEps: c.number('layer_norm_epsilon', 1e-5),
-    mlp: 'gelu',
-    positions: ['learned'],
-    maxLength: c.number('n_positions', 1024),
-    tieEmbeddings: c.flag('tie_word_embeddings', true),
-    bias: true,
-  };
-}
-
-/** One GPT-2 weight under our names; `c_attn` becomes three. Dense weights are stored [in, out]. */
-function fromGpt2(name: string, t: HostTensor): [string, HostTensor][] {
-  const short = name.replace(/^transformer\./, '');
-  if (/\.attn\.(masked_)?bias$/.test(short)) return [];
-  const fixed = new Map([
-    ['wte.weight', 'model.embed_tokens.weight'],
-    ['wpe.weight', 'model.embed_positions.weight'],
-    ['ln_f.weight', 'model.norm.weight'],
-    ['ln_f.bias', 'model.norm.bias'],
-  ]).get(short);
-  if (fixed !== undefined) return [[fixed, t]];
-  const [, layer, part, kind] = /^h\.(\d+)\.(.+)\.(weight|bias)$/.exec(short) ?? [];
-  const own = GPT2_PARTS.get(part ?? '');
-  if (part === undefined || (own === undefined && part !== 'attn.c_attn')) return [[name, t]];
-  const value = isConv1d(name) ? transposed(t) : t;
-  const at = `model.layers.${layer}`;
-  if (own !== undefined) return [[`${at}.${own}.${kind}`, value]];
-  return splitRows(value, 3).map((rows, i) => [`${at}.self_attn.${'qkv'[i]}_proj.${kind}`, rows]);
-}
-
-const GPT2_PARTS: ReadonlyMap<string, string> = new Map([
-  ['ln_1', 'input_layernorm'],
-  ['ln_2', 'post_attention_layernorm'],
-  ['attn.c_proj', 'self_attn.o_proj'],
-  ['mlp.c_fc', 'mlp.up_proj'],
-  ['mlp.c_proj', 'mlp.down_proj'],
-]);
-
-function gpt2Name(own: string): string {
-  const fixed = new Map([
-    ['model.embed_tokens.weight', 'transformer.wte.weight'],
-    ['model.embed_positions.weight', 'transformer.wpe.weight'],
-    ['model.norm.weight', 'transformer.ln_f.weight'],
-    ['model.norm.bias', 'transformer.ln_f.bias'],
-  ]).get(own);
-  if (fixed !== undefined) return fixed;
-  const [, layer, part, kind] = /^(model\.layers\.\d+)\.(.+)\.(weight|bias)$/.exec(own) ?? [];
-  const found = [...GPT2_PARTS].find(([, p]) => p === part);
-  return layer === undefined || found === undefined
-    ? own
-    : `${gpt2Layer(layer)}.${found[0]}.${kind}`;
-}
-
-function gpt2Layer(own: string): string {
-  return own.replace(/^model\.layers\./, 'transformer.h.');
-}
-
-function isConv1d(name: string): boolean {
-  return /\.c_(attn|proj|fc)\.weight$/.test(name);
-}
-
-function transposed({ dtype, shape, data }: HostTensor): HostTensor {
-  const [rows, cols] = shape;
-  if (shape.length !== 2 || rows === undefined || cols === undefined) {
-    throw new CheckpointError(`a dense weight is [${shape.join(',')}], not [in, out]`);
-  }
-  const out = data.slice();
-  for (let i = 0; i < rows; i++)
-    for (let j = 0; j < cols; j++) out[j * rows + i] = data[i * cols + j]!;
-  return { dtype, shape: [cols, rows], data: out };
-}
-
-function splitRows({ dtype, shape, data }: HostTensor, parts: number): HostTensor[] {
-  const [rows = 0, ...rest] = shape;
-  if (rows % parts !== 0)
-    throw new CheckpointError(`[${shape.join(',')}] does not split into ${parts}`);
-  const n = data.length / parts;
-  return Array.from({ length: parts }, (_, i) => ({
-    dtype,
-    shape: [rows / parts, ...rest],
-    data: data.slice(i * n, (i + 1) * n),
-  }));
-}
-
-function joinRows(parts: readonly HostTensor[]): HostTensor {
-  const { dtype, shape, data } = parts[0]!;
-  const total = parts.reduce((n, p) => n + p.data.length, 0);
-  const Kind = data.constructor as new (n: number) => HostData;
-  const out = new Kind(total);
-  let at = 0;
-  for (const p of parts) {
-    for (let i = 0; i < p.data.length; i++) out[at++] = p.data[i]!;
-  }
-  return {
-    dtype,
-    shape: [parts.reduce((n, p) => n + p.shape[0]!, 0), ...shape.slice(1)],
-    data: out,
-  };
-}
-
-/** Fields of a JSON object with their types; null counts as absent. */
-export class Fields {
-  private readonly map: ReadonlyMap<string, unknown>;
-
-  constructor(json: unknown) {
-    if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-      throw new CheckpointError('config.json is not an object');
-    }
-    this.map = new Map(Object.entries(json));
-  }
-
-  number(name: string, fallback?: number): number {
-    const value = this.map.get(name) ?? fallback;
-    return typeof value === 'number'
-      ? value
-      : this.fail(name, value === undefined ? 'is missing' : 'is not a number');
-  }
-
-  string(name: string, fallback: string): string {
-    const value = this.map.get(name) ?? fallback;
-    return typeof value === 'string' ? value : this.fail(name, 'is not a string');
-  }
-
-  flag(name: string, fallback: boolean): boolean {
-    const value = this.map.get(name) ?? fallback;
-    return typeof value === 'boolean' ? value : this.fail(name, 'is not true or false');
-  }
-
-  is(name: string, value: unknown): boolean {
-    return this.map.get(name) === value;
-  }
-
-  nested(name: string): Fields | null {
-    const value = this.map.get(name) ?? null;
-    return value === null ? null : new Fields(value);
-  }
-
-  want(name: string, fallback: string, allowed: readonly string[]): void {
-    const value = this.string(name, fallback);
-    if (!allowed.includes(value))
-      this.fail(name, `is '${value}', supported are ${allowed.join(', ')}`);
-  }
-
-  fail(name: string, message: string): never {
-    throw new CheckpointError(`config.json: ${name} ${message}`);
-  }
+function formatFor(config: ResolvedDecoderConfig): [HfFamily, HfFormat] {
+  const { mixer, mlp } = config;
+  const all = Object.entries(FORMATS) as [HfFamily, HfFormat][];
+  const found = all.find(([, format]) => format.suits(config));
+  if (found !== undefined) return found;
+  throw new CheckpointError(
+    `mixer is '${mixer}' with mlp '${mlp}', which no model type of Hugging Face here has: keep this model with saveCheckpoint`,
+  );
 }

@@ -1,9 +1,15 @@
 /** Checkpoints of karpathy/llama2.c: the legacy binary, and the same weights under Meta's names. Rotary pairs are interleaved. */
-import type { FloatDType } from '@loretta-ts/core';
-import type { DecoderConfig } from '../decoder/config';
+import { type FloatDType, ValueError } from '@loretta-ts/core';
+import {
+  type DecoderConfig,
+  type ResolvedDecoderConfig,
+  resolveDecoderConfig,
+} from '../decoder/config';
 import { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
 import type { HostTensor } from '../host';
+import { fitted } from './hf-format';
+import { llama } from './hf-llama';
 import { plainBytes, type Safetensors } from './safetensors';
 
 /** Options of the loaders. */
@@ -31,6 +37,7 @@ export function decoderFromLlama2c(file: Uint8Array, options: LoadOptions = {}):
     if (n < 1) throw new CheckpointError(`llama2.c: ${name} is ${n}: not a legacy llama2.c file`);
   }
   const config = llamaConfig(sizes, signed > 0, options);
+  resolved(config);
   const plan = layout(config);
   const rope = (maxLength * dim) / heads;
   const floats = plan.reduce((n, part) => n + part.count * part.size, 0) + rope;
@@ -54,7 +61,7 @@ export function decoderFromLlama2c(file: Uint8Array, options: LoadOptions = {}):
 /**
  * A decoder from a safetensors file with Meta's names (`layers.N.attention.wq.weight`) and the sizes as metadata
  * (`n_heads`, `n_kv_heads`, …).
- * @throws CheckpointError for a missing size; StateDictError when tensors do not fit
+ * @throws CheckpointError for a missing size, or when tensors do not fit
  */
 export function decoderFromMetaNames(file: Safetensors, options: LoadOptions = {}): Decoder {
   const { tensors, metadata } = file;
@@ -74,7 +81,8 @@ export function decoderFromMetaNames(file: Safetensors, options: LoadOptions = {
     maxLength: size('seq_len'),
   };
   const config = llamaConfig(sizes, !tensors.has('output.weight'), options);
-  return loaded(config, new Map([...tensors].map(([name, t]) => [ownName(name), t])));
+  const named = new Map([...tensors].map(([name, t]) => [ownName(name), t]));
+  return loaded(config, fitted(llama, resolved(config), named));
 }
 
 function llamaConfig(
@@ -155,6 +163,15 @@ function ownName(meta: string): string {
   const [, layer, part] = /^layers\.(\d+)\.(.+)\.weight$/.exec(meta) ?? [];
   const own = META_PARTS.get(part ?? '');
   return own === undefined ? meta : `model.layers.${layer}.${own}.weight`;
+}
+
+function resolved(config: DecoderConfig): ResolvedDecoderConfig {
+  try {
+    return resolveDecoderConfig(config);
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new CheckpointError(`llama2.c: ${error.message.replace(/^Decoder: /, '')}`);
+  }
 }
 
 function loaded(config: DecoderConfig, tensors: ReadonlyMap<string, HostTensor>): Decoder {

@@ -64,11 +64,16 @@ export function parseSafetensors(file: Uint8Array): Safetensors {
   const data = bytes.subarray(8 + length);
   const { entries, metadata } = parseSafetensorsHeader(bytes.subarray(8, 8 + length), data.length);
   const tensors = new Map<string, HostTensor>();
-  for (const { name, dtype, shape, begin, end } of entries) {
+  for (const entry of entries) {
     // a copy: offsets need not be aligned
-    tensors.set(name, { dtype, shape, data: decode(dtype, data.slice(begin, end).buffer) });
+    tensors.set(entry.name, decodeEntry(entry, data.slice(entry.begin, entry.end).buffer));
   }
   return { tensors, metadata };
+}
+
+/** A tensor from its bytes, which it takes over. */
+export function decodeEntry({ dtype, shape }: TensorEntry, raw: ArrayBufferLike): HostTensor {
+  return { dtype, shape, data: decode(dtype, raw) };
 }
 
 /**

@@ -1,18 +1,22 @@
 /** Files: atomic writes, and checkpoints and safetensors on disk. */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, SafetensorsError } from '../errors';
 import { type CheckpointParts, checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
 import {
+  decodeEntry,
   headerLength,
-  parseSafetensors,
   parseSafetensorsHeader,
   type Safetensors,
   type SafetensorsHeader,
   serializeSafetensors,
 } from '../files/safetensors';
 import type { HostTensor } from '../host';
+
+const MAX_JSON_BYTES = 2 ** 26;
+/** Node reads less than 2 GiB at a time. */
+const READ_BYTES = 2 ** 30;
 
 /**
  * Writes a file so that a reader sees the old contents or the new, never a part: a temporary file in the same
@@ -37,26 +41,25 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   await syncDirectory(directory);
 }
 
-/** Everything in a safetensors file. @throws SafetensorsError that names the file */
+/**
+ * Everything in a safetensors file, read tensor by tensor: no second copy of the file is held.
+ * @throws SafetensorsError that names the file
+ */
 export async function loadSafetensors(path: string): Promise<Safetensors> {
-  const bytes = await read(path);
-  return named(path, () => parseSafetensors(bytes));
+  return await withHeader(path, async (file, { entries, metadata }, start) => {
+    const tensors = new Map<string, HostTensor>();
+    for (const entry of entries) {
+      const bytes = new Uint8Array(entry.end - entry.begin);
+      await readFully(path, file, bytes, start + entry.begin);
+      tensors.set(entry.name, decodeEntry(entry, bytes.buffer));
+    }
+    return { tensors, metadata };
+  });
 }
 
 /** Header and metadata only: the data is not read. @throws SafetensorsError that names the file */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
-  const file = await open(path, 'r').catch((error: unknown) => missing(path, error));
-  try {
-    const { size } = await file.stat();
-    const first = new Uint8Array(8);
-    const { bytesRead } = await file.read(first, 0, 8, 0);
-    const length = named(path, () => headerLength(first.subarray(0, bytesRead), size));
-    const header = new Uint8Array(length);
-    await file.read(header, 0, length, 8);
-    return named(path, () => parseSafetensorsHeader(header, size - 8 - length));
-  } finally {
-    await file.close();
-  }
+  return await withHeader(path, async (_, header) => header);
 }
 
 /** Writes a safetensors file atomically. */
@@ -95,7 +98,34 @@ export async function readCheckpointMetadata(path: string): Promise<ReadonlyMap<
 
 /** A whole file. @throws CheckpointError when it is not there */
 export async function read(path: string): Promise<Uint8Array> {
-  return await readFile(path).catch((error: unknown) => missing(path, error));
+  const file = await openFile(path);
+  try {
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * A small file of JSON. @throws CheckpointError when it is not there, not a file, longer than 64 MiB, or not JSON
+ */
+export async function readJson(path: string): Promise<unknown> {
+  const file = await openFile(path);
+  let bytes: Uint8Array;
+  try {
+    const info = await file.stat();
+    if (info.size > MAX_JSON_BYTES) {
+      throw new CheckpointError(`${path}: has ${info.size} bytes, more than ${MAX_JSON_BYTES}`);
+    }
+    bytes = await file.readFile();
+  } finally {
+    await file.close();
+  }
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new CheckpointError(`${path}: not JSON`);
+  }
 }
 
 /** Puts the file's name before the message of a format error. */
@@ -118,7 +148,48 @@ function missing(path: string, error: unknown): never {
   throw new CheckpointError(`${path}: cannot be read (${code}): check the path`);
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+/** Opens what is a file: a pipe would wait. @throws CheckpointError */
+async function openFile(path: string): Promise<FileHandle> {
+  const info = await stat(path).catch((error: unknown) => missing(path, error));
+  if (!info.isFile()) throw new CheckpointError(`${path}: is not a file`);
+  return await open(path, 'r').catch((error: unknown) => missing(path, error));
+}
+
+async function withHeader<T>(
+  path: string,
+  use: (file: FileHandle, header: SafetensorsHeader, start: number) => Promise<T>,
+): Promise<T> {
+  const file = await openFile(path);
+  try {
+    const info = await file.stat();
+    const first = new Uint8Array(8);
+    const { bytesRead } = await file.read(first, 0, 8, 0);
+    const length = named(path, () => headerLength(first.subarray(0, bytesRead), info.size));
+    const bytes = new Uint8Array(length);
+    await readFully(path, file, bytes, 8);
+    const header = named(path, () => parseSafetensorsHeader(bytes, info.size - 8 - length));
+    return await use(file, header, 8 + length);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readFully(
+  path: string,
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const n = Math.min(READ_BYTES, bytes.length - at);
+    const { bytesRead } = await file.read(bytes, at, n, position + at);
+    if (bytesRead === 0) throw new SafetensorsError(`${path}: was cut off while it was read`);
+    at += bytesRead;
+  }
+}
+
+/** Makes a rename last. */
+export async function syncDirectory(directory: string): Promise<void> {
   // some file systems and Windows cannot flush a directory: the rename itself is done
   const handle = await open(directory, 'r').catch(() => null);
   await handle?.sync().catch(() => undefined);

@@ -3,23 +3,30 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
-import { decoderConfigFromHf, fromHfTensors } from '../files/hf';
+import { checkHfTensors, decoderConfigFromHf, fromHfTensors } from '../files/hf';
+import type { TensorInfo } from '../files/hf-format';
+import { short } from '../files/json-fields';
 import { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from '../files/llama2c';
 import type { HostTensor } from '../host';
-import { loadSafetensors, named, read } from './files';
+import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from './files';
 
 /**
  * A decoder from a Hugging Face folder: `config.json`, and `model.safetensors` or shards with
- * `model.safetensors.index.json`; F32, F16, BF16 or F64 weights of Llama, Mistral, GPT-2 or Mamba.
- * @throws CheckpointError, SafetensorsError, StateDictError in one line
+ * `model.safetensors.index.json`; F32, F16, BF16 or F64 weights of Llama, Mistral, GPT-2 or Mamba. The headers are compared
+ * with the configuration before weights are read or allocated.
+ * @throws CheckpointError, SafetensorsError in one line
  */
 export async function loadHfFolder(directory: string, options: LoadOptions = {}): Promise<Decoder> {
   const config = await readJson(join(directory, 'config.json'));
   const decoderConfig = named(directory, () => decoderConfigFromHf(config, options));
-  const tensors = await loadHfTensors(directory);
+  const files = await weightFiles(directory);
+  const headers = await headersOf(files);
+  named(directory, () => checkHfTensors(config, headers));
+  const tensors = await tensorsOf(files);
+  const own = named(directory, () => fromHfTensors(config, tensors));
   const decoder = new Decoder(decoderConfig, null);
   try {
-    decoder.loadStateDict(fromHfTensors(config, tensors));
+    decoder.loadStateDict(own);
   } catch (error) {
     decoder.dispose();
     throw error;
@@ -29,33 +36,7 @@ export async function loadHfFolder(directory: string, options: LoadOptions = {})
 
 /** All tensors of a Hugging Face folder, from one file or its shards. */
 export async function loadHfTensors(directory: string): Promise<Map<string, HostTensor>> {
-  const single = join(directory, 'model.safetensors');
-  if (await exists(single)) return (await loadSafetensors(single)).tensors;
-  const index = join(directory, 'model.safetensors.index.json');
-  if (!(await exists(index))) {
-    throw new CheckpointError(
-      `${directory}: neither model.safetensors nor model.safetensors.index.json is there`,
-    );
-  }
-  const places = weightMap(index, await readJson(index));
-  const tensors = new Map<string, HostTensor>();
-  for (const shard of new Set(places.values())) {
-    for (const [name, t] of (await loadSafetensors(join(directory, shard))).tensors) {
-      if (places.get(name) !== shard) {
-        throw new CheckpointError(
-          `${join(directory, shard)}: tensor '${name}' is not listed there by the index`,
-        );
-      }
-      tensors.set(name, t);
-    }
-  }
-  for (const [name, shard] of places) {
-    if (!tensors.has(name))
-      throw new CheckpointError(
-        `${join(directory, shard)}: tensor '${name}' of the index is not there`,
-      );
-  }
-  return tensors;
+  return await tensorsOf(await weightFiles(directory));
 }
 
 /** A decoder from a legacy llama2.c file (`.bin`), or from safetensors with Meta's names. */
@@ -68,9 +49,65 @@ export async function loadLlama2c(path: string, options: LoadOptions = {}): Prom
   return named(path, () => decoderFromLlama2c(bytes, options));
 }
 
-function weightMap(path: string, json: unknown): Map<string, string> {
+/** Where the weights of a folder are. */
+interface WeightFiles {
+  readonly paths: readonly string[];
+  /** Path by name of the tensor; null without an index. */
+  readonly places: ReadonlyMap<string, string> | null;
+}
+
+async function weightFiles(directory: string): Promise<WeightFiles> {
+  const single = join(directory, 'model.safetensors');
+  if (await exists(single)) return { paths: [single], places: null };
+  const index = join(directory, 'model.safetensors.index.json');
+  if (!(await exists(index))) {
+    throw new CheckpointError(
+      `${directory}: neither model.safetensors nor model.safetensors.index.json is there`,
+    );
+  }
+  const places = weightMap(directory, index, await readJson(index));
+  return { paths: [...new Set(places.values())], places };
+}
+
+async function tensorsOf(files: WeightFiles): Promise<Map<string, HostTensor>> {
+  const tensors = new Map<string, HostTensor>();
+  for (const path of files.paths) {
+    const shard = (await loadSafetensors(path)).tensors;
+    listed(files, path, shard);
+    for (const [name, t] of shard) tensors.set(name, t);
+  }
+  return tensors;
+}
+
+async function headersOf(files: WeightFiles): Promise<Map<string, TensorInfo>> {
+  const headers = new Map<string, TensorInfo>();
+  for (const path of files.paths) {
+    const { entries } = await readSafetensorsHeader(path);
+    const shard = new Map(entries.map((e) => [e.name, e]));
+    listed(files, path, shard);
+    for (const [name, e] of shard) headers.set(name, e);
+  }
+  return headers;
+}
+
+/** @throws CheckpointError unless a shard holds what the index says */
+function listed({ places }: WeightFiles, path: string, shard: ReadonlyMap<string, unknown>): void {
+  if (places === null) return;
+  for (const name of shard.keys()) {
+    if (places.get(name) === path) continue;
+    throw new CheckpointError(`${path}: tensor '${short(name)}' is not listed there by the index`);
+  }
+  for (const [name, place] of places) {
+    if (place !== path || shard.has(name)) continue;
+    throw new CheckpointError(`${path}: tensor '${short(name)}' of the index is not there`);
+  }
+}
+
+function weightMap(directory: string, path: string, json: unknown): Map<string, string> {
   const map: unknown =
-    typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : null;
+    typeof json === 'object' && json !== null && Object.hasOwn(json, 'weight_map')
+      ? Reflect.get(json, 'weight_map')
+      : null;
   if (typeof map !== 'object' || map === null)
     throw new CheckpointError(`${path}: weight_map is missing`);
   const places = new Map<string, string>();
@@ -78,24 +115,16 @@ function weightMap(path: string, json: unknown): Map<string, string> {
     // a shard is a file beside the index, never a path
     if (typeof shard !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(shard)) {
       throw new CheckpointError(
-        `${path}: the place of '${name}' is not the name of a safetensors file`,
+        `${path}: the place of '${short(name)}' is not the name of a safetensors file`,
       );
     }
-    places.set(name, shard);
+    places.set(name, join(directory, shard));
   }
   return places;
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const text = new TextDecoder().decode(await read(path));
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CheckpointError(`${path}: not JSON`);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
+/** Whether something is there. */
+export async function exists(path: string): Promise<boolean> {
   return await access(path).then(
     () => true,
     () => false,

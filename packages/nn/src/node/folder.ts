@@ -1,0 +1,94 @@
+/** Folders that appear whole or not at all. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CheckpointError } from '../errors';
+import { syncDirectory } from './files';
+
+/** A folder in the making. */
+export interface NewFolder {
+  /** Writes a file and flushes it. */
+  write(name: string, bytes: Uint8Array | string): Promise<void>;
+}
+
+/**
+ * Writes a folder so that a reader sees all of it or nothing: a temporary folder beside it, every file flushed,
+ * renamed. Nothing is left behind on failure. An old folder is set aside first and removed last.
+ * @param replaceable whether a file of an old folder may go; null when no old folder may
+ * @throws CheckpointError when something is there that may not go
+ */
+export async function writeFolderAtomic(
+  directory: string,
+  replaceable: ((name: string) => boolean) | null,
+  fill: (folder: NewFolder) => Promise<void>,
+): Promise<void> {
+  const target = resolve(directory);
+  await checkFree(target, replaceable);
+  const parent = dirname(target);
+  const temporary = join(parent, `.${basename(target)}.${randomUUID()}`);
+  await mkdir(parent, { recursive: true });
+  try {
+    await mkdir(`${temporary}.tmp`);
+    await fill({ write: (name, bytes) => writeFlushed(join(`${temporary}.tmp`, name), bytes) });
+    await syncDirectory(`${temporary}.tmp`);
+    await moveIn(`${temporary}.tmp`, target, `${temporary}.old`);
+  } catch (error) {
+    await rm(`${temporary}.tmp`, { recursive: true, force: true });
+    throw error;
+  }
+  await syncDirectory(parent);
+  await rm(`${temporary}.old`, { recursive: true, force: true });
+}
+
+async function moveIn(from: string, target: string, aside: string): Promise<void> {
+  const old = await contents(target);
+  if (old === null) return await rename(from, target);
+  if (old.length === 0) await rmdir(target);
+  else await rename(target, aside);
+  try {
+    await rename(from, target);
+  } catch (error) {
+    if (old.length > 0) await rename(aside, target);
+    throw error;
+  }
+}
+
+async function checkFree(
+  target: string,
+  replaceable: ((name: string) => boolean) | null,
+): Promise<void> {
+  const old = (await contents(target)) ?? [];
+  if (old.length === 0) return;
+  if (replaceable === null) {
+    throw new CheckpointError(
+      `${target}: is there and not empty: choose another folder, or give overwrite: true`,
+    );
+  }
+  const foreign = old.find((name) => !replaceable(name));
+  if (foreign === undefined) return;
+  throw new CheckpointError(
+    `${target}: holds '${foreign}', which is no file of a saved model: choose another folder`,
+  );
+}
+
+/** Names in a folder; null where nothing is. */
+async function contents(path: string): Promise<string[] | null> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ENOENT') return null;
+    if (code === 'ENOTDIR') throw new CheckpointError(`${path}: is not a folder`);
+    throw error;
+  }
+}
+
+async function writeFlushed(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
