@@ -26,7 +26,10 @@ export interface ImportanceOptions {
 export interface Importance {
   /** `[b, length]` joint ids. */
   readonly ids: Int32Array;
-  /** `[b]`: (Σ w)² / Σ w²: how many of the n candidates carry the choice. Near 1, n is too small. */
+  /**
+   * `[b]`: (Σ w)² / Σ w²: how many of the n candidates carry the choice. Near 1, n is too small; it cannot tell of spans
+   * that no candidate has.
+   */
   readonly effective: Float64Array;
 }
 
