@@ -72,7 +72,6 @@ export { apart, type Estimate, meanOf, proportion, rangeOf } from './evaluate/in
 export { Judge, type JudgeOptions, trainJudge } from './evaluate/judge';
 export { chain, matching } from './evaluate/matching';
 export { probe } from './evaluate/probe';
-export { logLikelihood, type Rows } from './evaluate/score';
 export { type ExperimentConfig, parseConfig } from './experiment/config';
 export {
   type ArmRunner,
@@ -91,13 +90,56 @@ export {
   toySettings,
 } from './experiment/toy-run';
 export { describeData, makeModel, type Setup, setUp, type WarmUp } from './experiment/warmup';
-export { type GenerateBlockOptions, generateBlock } from './generate-block';
 export { type Hop, ModalityGraph, type TransitiveRoute } from './graph';
+export { type ChainOptions, type ChainStep, generateChain } from './infer/chain';
+export { type Likelihoods, likelihoods } from './infer/conditional';
+export {
+  type Classify,
+  type Consensus,
+  type ConsensusOptions,
+  generateConsensus,
+} from './infer/consensus';
+export type { SamplingFilters } from './infer/decode';
+export {
+  type GenerateBlockOptions,
+  generateBlock,
+  type SamplingOptions,
+} from './infer/generate-block';
+export type { GuidanceBranch, GuidanceSetting } from './infer/guidance';
+export {
+  type Imputed,
+  type ImputedRow,
+  type ImputeOptions,
+  impute,
+  type PartialRow,
+} from './infer/impute';
+export { type InfillOptions, infill } from './infer/infill';
+export {
+  type Importance,
+  type ImportanceOptions,
+  infillByImportance,
+} from './infer/infill-importance';
+export {
+  type BestOptions,
+  generateBest,
+  type Ranked,
+  type RankOptions,
+  rankCandidates,
+} from './infer/n-best';
+export type { Rows } from './infer/rows';
+export { type LikelihoodOptions, logLikelihood, type NormalisedOver } from './infer/score';
+export { type ZeroShot, type ZeroShotOptions, zeroShot } from './infer/zero-shot';
 export { forwardPacked, type LossOptions, type LossParts, packedLoss } from './loss';
 export type { Modality } from './modality';
 export { causal } from './objectives/causal';
 export { commutative } from './objectives/commutative';
-export { type MaskedOptions, masked, restoreSpans, type SpanCount } from './objectives/masked';
+export {
+  type MaskedOptions,
+  masked,
+  restoreSpans,
+  type Span,
+  type SpanCount,
+} from './objectives/masked';
 export type {
   Batch,
   GeneratedBlock,

@@ -2,7 +2,7 @@ import { hostRandom, key, tensor, tidy, valueAndGrad, ValueError } from '@lorett
 import type { Decoder } from '@loretta-ts/nn';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { generateBlock } from '../src/generate-block';
+import { generateBlock } from '../src/infer/generate-block';
 import { packedLoss } from '../src/loss';
 import { type Block, pack, sameOrder } from '../src/sequence';
 import { Vocabulary } from '../src/vocabulary';

@@ -2,7 +2,7 @@
 import { key, tidy, valueAndGrad, ValueError } from '@loretta-ts/core';
 import { AdamW, type DecoderConfig } from '@loretta-ts/nn';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { generateBlock } from '../src/generate-block';
+import { generateBlock } from '../src/infer/generate-block';
 import { packedLoss } from '../src/loss';
 import { commutative } from '../src/objectives/commutative';
 import { transitive } from '../src/objectives/transitive';

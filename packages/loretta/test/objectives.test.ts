@@ -1,7 +1,7 @@
 /** Orders, the case table of transitive modelling, and every defect of the published pseudocode (LORETTA §1.5). */
 import { hostRandom, key, ValueError } from '@loretta-ts/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { generateBlock } from '../src/generate-block';
+import { generateBlock } from '../src/infer/generate-block';
 import type { Modality } from '../src/modality';
 import { causal } from '../src/objectives/causal';
 import { commutative } from '../src/objectives/commutative';

@@ -3,7 +3,7 @@ import { cpu } from '@loretta-ts/backend-cpu';
 import { setBackend } from '@loretta-ts/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TOY_TRIPLE } from '../src/data/toy';
-import { logLikelihood } from '../src/evaluate/score';
+import { logLikelihood } from '../src/infer/score';
 import { ToyRun, toySettings } from '../src/experiment/toy-run';
 import { compareArms, describeDirection } from './toy-arms';
 
@@ -44,6 +44,7 @@ describe('the toy', () => {
         [{ modality: given, ids: condition }],
         { modality: 'A', ids },
         64,
+        { over: 'vocabulary' },
       );
       const total = nats.reduce((sum, x) => sum + Math.exp(x), 0);
       expect(total, given).toBeLessThan(1 + 1e-4);

@@ -52,7 +52,7 @@ export {
   topPFilter,
 } from './generate/filters';
 export { type Generated, generate, generateFixed, generateStream } from './generate/generate';
-export type { GenerateOptions, Guidance } from './generate/options';
+export type { GenerateOptions, Guidance, GuidanceBranch } from './generate/options';
 export { DecodeSession } from './generate/session';
 export { type FileDType, fromHost, type HostData, type HostTensor, toHost } from './host';
 export {

@@ -203,6 +203,49 @@ describe('generate', () => {
     }
   });
 
+  it('guides by several conditions: logits = u + Σ s_i (c_i − u), all from separate passes', async () => {
+    const m = model();
+    const within = { prompt: rows([[0, 1, 2, 0]]), next: (s: number) => s + 1 };
+    const contexts = [
+      { ids: [5, 6, 7, 1], places: [0, 1, 2, 0], scale: 1.5 },
+      { ids: [8, 9, 1], places: [0, 1, 0], scale: -0.5 },
+      { ids: [3, 1], places: [3, 0], scale: 2 },
+    ];
+    const [main, ...others] = contexts;
+    const out = await generate(m, rows([main!.ids]), {
+      maxNewTokens: 4,
+      temperature: 0,
+      within,
+      logits: true,
+      guidance: {
+        prompt: rows([[1]]),
+        within: rows([[0]]),
+        scale: main!.scale,
+        branches: others.map(({ ids, places, scale }, i) => ({
+          // the first is padded here, the second by the session
+          prompt: rows([i === 0 ? [0, ...ids] : ids]),
+          within: rows([i === 0 ? [0, ...places] : places]),
+          ...(i === 0 ? { attentionMask: rows([[0, 1, 1, 1]]).cast('bool') } : {}),
+          scale,
+        })),
+      },
+    });
+    const tokens = Array.from(out.tokens.dataSync());
+    const pass = (start: number[], places: number[]): number[] =>
+      tidy(() => {
+        const hidden = m.forward(rows([[...start, ...tokens.slice(0, 3)]]), {
+          within: rows([[...places, 1, 2, 3]]),
+        });
+        return Array.from(m.logits(hidden.narrow(1, start.length - 1, 4)).dataSync());
+      });
+    const u = pass([1], [0]);
+    const all = contexts.map(({ ids, places }) => pass(ids, places));
+    const want = u.map((x, i) =>
+      contexts.reduce((sum, { scale }, k) => sum + scale * (all[k]![i]! - x), x),
+    );
+    expectClose(Array.from(out.logits!.dataSync()), want, [1e-9, 1e-11], 'three branches');
+  });
+
   it('left-padded rows go on as if alone', async () => {
     const m = new Decoder({ ...base, positions: 'rope', withinLength: 0 }, key(2));
     const options: GenerateOptions = { maxNewTokens: 6, temperature: 0 };
@@ -317,6 +360,14 @@ describe('generate', () => {
     fails({ temperature: 1, key: key(0), minP: 2 });
     fails({ guidance: { prompt: rows([[1, 2, 3]]), scale: 2 } }, ShapeError);
     fails({ guidance: { prompt: rows([[1]]), scale: 2 } });
+    const free = { prompt: rows([[1]]), scale: 2, within: rows([[0]]) };
+    const branch = (more: object): Partial<GenerateOptions> => ({
+      guidance: { ...free, branches: [{ ...free, ...more }] },
+    });
+    expect(generateFixed(m, prompt, { ...ok, ...branch({}) }).shape).toEqual([1, 1]);
+    fails(branch({ scale: Number.NaN }));
+    fails(branch({ prompt: rows([[1, 2, 3]]) }), ShapeError);
+    fails(branch({ attentionMask: rows([[1]]) }), ShapeError);
     expect(() => generateFixed(m, prompt, { maxNewTokens: 1, temperature: 0 })).toThrow(ValueError);
     expect(() => generateFixed(m, prompt.reshape(2), ok)).toThrow(ShapeError);
     expect(() => new DecodeSession(m, prompt, { ...ok, maxNewTokens: 1.5 })).toThrow(ValueError);

@@ -9,7 +9,7 @@ import { DataError } from '../data/errors';
 import { type ModalityData, nearestSequence, tokensAt } from '../data/modality';
 import type { RawSample } from '../data/source';
 import type { SvlName } from '../data/svlMnist';
-import { generateBlock } from '../generate-block';
+import { generateBlock } from '../infer/generate-block';
 import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';

@@ -30,7 +30,7 @@ import {
   Param,
 } from '@loretta-ts/nn';
 import type { PairSource } from '../data/sampler';
-import type { Rows } from '../evaluate/score';
+import type { Rows } from '../infer/rows';
 import type { ExperimentConfig } from '../experiment/config';
 import { makeModel } from '../experiment/warmup';
 import { forwardPacked } from '../loss';

@@ -2,7 +2,7 @@
 import { hostRandom } from '@loretta-ts/core';
 import { type AlignedTest, shuffle } from '../data/align';
 import { byClass } from '../data/source';
-import type { Rows } from '../evaluate/score';
+import type { Rows } from '../infer/rows';
 import { rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 
@@ -37,16 +37,6 @@ export function alignedRows(
   const rows = Array.from({ length: n }, (_, i) => index[i * modalities.length + column]!);
   const set = data.modalities[name]![part === 'fit' ? 'train' : 'test'];
   return { modality: name, ids: rowsOf(vocab, name, set, rows) };
-}
-
-/** Rows of a block by index, which may repeat. */
-export function takeRows({ modality, ids }: Rows, n: number, index: ArrayLike<number>): Rows {
-  const length = ids.length / n;
-  const out = new Int32Array(index.length * length);
-  for (let i = 0; i < index.length; i++) {
-    out.set(ids.subarray(index[i]! * length, (index[i]! + 1) * length), i * length);
-  }
-  return { modality, ids: out };
 }
 
 /** Training samples of all modalities joined by class, `perClass` rows of each class in turn (fewer where there are fewer). */

@@ -1,14 +1,14 @@
 /** A trained method as the protocols see it, whatever it is: features, and how well two modalities go together. */
 import { tensor, tidy } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
-import { logLikelihood, type Rows } from '../evaluate/score';
+import { type Rows, takeRows } from '../infer/rows';
+import { logLikelihood } from '../infer/score';
 import { forwardPacked } from '../loss';
 import { maskInPlace } from '../objectives/bidirectional';
 import { type Packed, pack, sameOrder, unpackRows } from '../sequence';
 import { selectRows } from '@loretta-ts/nn';
 import { crossEntropy } from '@loretta-ts/core';
 import { Vocabulary } from '../vocabulary';
-import { takeRows } from './data';
 
 /** Which rows of x and of y are asked about together, index by index. */
 export interface Candidates {
@@ -47,8 +47,8 @@ export function learnedDecoder(model: Decoder, vocab: Vocabulary): Learned {
     async scores(x, y, n, candidates) {
       const m = candidates.x.length;
       const prior = await logLikelihood(model, vocab, [], y, n);
-      const given = [takeRows(x, n, candidates.x)];
-      const joint = await logLikelihood(model, vocab, given, takeRows(y, n, candidates.y), m);
+      const given = [pick(x, n, candidates.x)];
+      const joint = await logLikelihood(model, vocab, given, pick(y, n, candidates.y), m);
       return joint.map((nats, j) => nats - prior[candidates.y[j]!]!);
     },
     dispose: () => model.dispose(),
@@ -68,12 +68,16 @@ export function learnedEncoder(model: Decoder, vocab: Vocabulary): Learned {
     async scores(x, y, n, candidates) {
       const m = candidates.x.length;
       const prior = await maskedLikelihood(model, vocab, [], y, n);
-      const given = [takeRows(x, n, candidates.x)];
-      const joint = await maskedLikelihood(model, vocab, given, takeRows(y, n, candidates.y), m);
+      const given = [pick(x, n, candidates.x)];
+      const joint = await maskedLikelihood(model, vocab, given, pick(y, n, candidates.y), m);
       return joint.map((nats, j) => nats - prior[candidates.y[j]!]!);
     },
     dispose: () => model.dispose(),
   };
+}
+
+function pick({ modality, ids }: Rows, n: number, index: Int32Array): Rows {
+  return { modality, ids: takeRows(ids, n, index) };
 }
 
 /** Rows `[at, at + n)` of blocks as sequences in one order. */

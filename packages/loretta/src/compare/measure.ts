@@ -3,12 +3,13 @@ import { key } from '@loretta-ts/core';
 import { type Estimate, hits, meanOf } from '../evaluate/intervals';
 import type { Judge } from '../evaluate/judge';
 import { otherClass } from '../evaluate/directions';
-import { logLikelihood, tokenCounts } from '../evaluate/score';
-import { generateBlock } from '../generate-block';
+import { takeRows } from '../infer/rows';
+import { logLikelihood, tokenCounts } from '../infer/score';
+import { generateBlock } from '../infer/generate-block';
 import { fromBlock } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import { standardise } from '../evaluate/logistic';
-import { alignedRows, type ComparisonData, takeRows } from './data';
+import { alignedRows, type ComparisonData } from './data';
 import type { Learned } from './learned';
 import {
   featuresOf,
@@ -149,7 +150,10 @@ async function perplexities(
     for (const given of [[], ...subsetsOf(names.filter((m) => m !== to))]) {
       const blocks = given.map((m) => alignedRows(vocab, data, 'test', m, n));
       const matched = bits(await logLikelihood(decoder, vocab, blocks, target, n));
-      const crossed = blocks.map((block) => takeRows(block, n, others));
+      const crossed = blocks.map(({ modality, ids }) => ({
+        modality,
+        ids: takeRows(ids, n, others),
+      }));
       const mismatched =
         given.length === 0 ? null : bits(await logLikelihood(decoder, vocab, crossed, target, n));
       out.push({

@@ -1,12 +1,16 @@
 /** The matrix of directions: how well each modality is predicted and generated from each other one. */
 import { key } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
-import { generateBlock } from '../generate-block';
+import { generateBlock } from '../infer/generate-block';
+import { type Rows, takeRows } from '../infer/rows';
+import { logLikelihood, tokenCounts } from '../infer/score';
 import { fromBlock, rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import { type Estimate, hits, meanOf } from './intervals';
 import type { Judge } from './judge';
-import { logLikelihood, type Rows, tokenCounts } from './score';
+
+/** Bits are those of the training loss. */
+export const AS_TRAINED = { over: 'vocabulary' } as const;
 
 /** What evaluation works on. */
 export interface EvaluationContext {
@@ -72,15 +76,6 @@ export function otherClass(labels: ArrayLike<number>, n: number): Int32Array {
   });
 }
 
-function permuteRows(rows: Rows, order: Int32Array): Rows {
-  const length = rows.ids.length / order.length;
-  const ids = new Int32Array(rows.ids.length);
-  order.forEach((from, i) => {
-    ids.set(rows.ids.subarray(from * length, (from + 1) * length), i * length);
-  });
-  return { modality: rows.modality, ids };
-}
-
 /** Bits per token of each row. */
 function bits(nats: Float64Array, counts: Float64Array): Float64Array {
   return nats.map((x, i) => -x / counts[i]! / Math.LN2);
@@ -133,7 +128,10 @@ export async function directionMatrix(
   );
   const plain = new Map<string, Float64Array>();
   for (const name of names) {
-    plain.set(name, await logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows));
+    plain.set(
+      name,
+      await logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows, AS_TRAINED),
+    );
   }
   const found: Direction[] = [];
   for (const [from, to] of pairs) {
@@ -142,9 +140,9 @@ export async function directionMatrix(
     const target = blocks.get(to)!;
     const counts = tokenCounts(c.vocab, target, c.rows);
     const likelihood = async (given: Rows): Promise<Float64Array> =>
-      bits(await logLikelihood(c.model, c.vocab, [given], target, c.rows), counts);
+      bits(await logLikelihood(c.model, c.vocab, [given], target, c.rows, AS_TRAINED), counts);
     const matched = await likelihood(source);
-    const mismatched = await likelihood(permuteRows(source, others));
+    const mismatched = await likelihood({ ...source, ids: takeRows(source.ids, c.rows, others) });
     const stream = found.length * 4;
     const free = await judged(
       c,

@@ -1,8 +1,9 @@
 /** 1-of-n matching by pointwise mutual information, chaining, and probes (LORETTA §4). */
 import { hostRandom } from '@loretta-ts/core';
-import { type EvaluationContext, generateFrom, judged, testRows } from './directions';
+import { type Rows, takeRows } from '../infer/rows';
+import { logLikelihood } from '../infer/score';
+import { AS_TRAINED, type EvaluationContext, generateFrom, judged, testRows } from './directions';
 import { type Estimate, hits, proportion } from './intervals';
-import { logLikelihood, type Rows } from './score';
 
 /**
  * For each test row: which of `classes` candidates, one of each class, goes with the given block? The score is
@@ -30,21 +31,17 @@ export async function matching(
     const pool = byLabel[k]!;
     return labels[row] === k || pool.length === 0 ? row : pool[random.int(pool.length)]!;
   });
-  const take = (rowsOfAll: Rows, index: ArrayLike<number>): Rows => {
-    const length = rowsOfAll.ids.length / c.rows;
-    const ids = new Int32Array(index.length * length);
-    for (let i = 0; i < index.length; i++) {
-      ids.set(rowsOfAll.ids.subarray(index[i]! * length, (index[i]! + 1) * length), i * length);
-    }
-    return { modality: rowsOfAll.modality, ids };
-  };
-  const prior = await logLikelihood(c.model, c.vocab, [], target, c.rows);
+  const take = (all: Rows, index: ArrayLike<number>): Rows => ({
+    ...all,
+    ids: takeRows(all.ids, c.rows, index),
+  });
+  const prior = await logLikelihood(c.model, c.vocab, [], target, c.rows, AS_TRAINED);
   const given = take(
     source,
     Int32Array.from({ length: n * classes }, (_, j) => Math.floor(j / classes)),
   );
   const likely = take(target, candidates);
-  const joint = await logLikelihood(c.model, c.vocab, [given], likely, n * classes);
+  const joint = await logLikelihood(c.model, c.vocab, [given], likely, n * classes, AS_TRAINED);
   let right = 0;
   for (let i = 0; i < n; i++) {
     let best = -1;

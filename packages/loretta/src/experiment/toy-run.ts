@@ -7,8 +7,8 @@ import { Decoder, type PositionKind } from '@loretta-ts/nn';
 import { Toy, type ToyModality, type ToyOptimum, toyOptimum } from '../data/toy';
 import { ToySampler } from '../data/toyData';
 import { type Estimate, meanOf, proportion } from '../evaluate/intervals';
-import { logLikelihood } from '../evaluate/score';
-import { generateBlock } from '../generate-block';
+import { logLikelihood } from '../infer/score';
+import { generateBlock } from '../infer/generate-block';
 import { ModalityGraph } from '../graph';
 import { type Arm, type ArmName, makeArm, type TransitiveSchedule } from '../train/arms';
 import { type StepReport, Trainer } from '../train/trainer';
@@ -231,7 +231,9 @@ export class ToyRun {
     const [width, length] = [toy.modality(from).length, toy.modality(to).length];
     const condition = { modality: from, ids: vocab.toJoint(from, given) };
     const wanted = { modality: to, ids: vocab.toJoint(to, target) };
-    const nats = await logLikelihood(model, vocab, [condition], wanted, n);
+    const nats = await logLikelihood(model, vocab, [condition], wanted, n, {
+      over: 'vocabulary',
+    });
     const bits = nats.map((x) => -x / length / Math.LN2);
     const excess = bits.map((value, i) => {
       const posterior = toy.posterior(from, given.subarray(i * width, (i + 1) * width));

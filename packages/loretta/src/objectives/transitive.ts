@@ -4,7 +4,7 @@
  */
 import { ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
-import { generateBlock } from '../generate-block';
+import { generateBlock } from '../infer/generate-block';
 import type { Hop } from '../graph';
 import { type Block, type LossOn, pack, sameOrder } from '../sequence';
 import { commutative } from './commutative';

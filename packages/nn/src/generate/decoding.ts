@@ -25,7 +25,7 @@ const FEWEST = 6;
 export interface DecodePlan {
   /** Rows b of tokens. */
   readonly batch: number;
-  /** Rows of the cache: 2b with guidance, the second half without the condition. */
+  /** Rows of the cache: with guidance, b behind the prompt, b without the condition, b for each further branch. */
   readonly rows: number;
   /** Tokens t of the prompt. */
   readonly prompt: number;
@@ -37,8 +37,8 @@ export interface DecodePlan {
   readonly within: boolean;
   /** What may be sampled is an input. */
   readonly masked: boolean;
-  /** Scale of guidance; null without. */
-  readonly guidance: number | null;
+  /** Scales of guidance: of the prompt, then of each further branch; null without. */
+  readonly guidance: readonly number[] | null;
   /** How tokens are chosen. */
   readonly choice: Choice;
 }
@@ -184,7 +184,7 @@ export class Decoding implements Disposable {
     const seenKeys = plan.padded ? rest.shift()! : null;
     const shift = plan.padded ? rest.shift()! : null;
     const within = plan.within ? rest.shift()! : null;
-    const ids = rows === batch ? tokens! : concat([tokens!, tokens!], 0);
+    const ids = rows === batch ? tokens! : concat(new Array<Tensor>(rows / batch).fill(tokens!), 0);
     const at = length.value; // [1]
     const after = at.add(1);
     cache.place = { start: at.reshape(), lengths: broadcastTo(after, [rows]) };
@@ -209,8 +209,12 @@ export class Decoding implements Disposable {
     const { batch, guidance, masked, choice } = this.plan;
     let logits = this.model.logits(hidden, choice.span); // [rows, n]
     if (guidance !== null) {
-      const free = logits.narrow(0, batch, batch);
-      logits = free.add(logits.narrow(0, 0, batch).sub(free).mul(guidance));
+      const all = logits; // c, u, c_1, …
+      const free = all.narrow(0, batch, batch);
+      logits = guidance.reduce((sum, scale, i) => {
+        const branch = all.narrow(0, i === 0 ? 0 : (i + 1) * batch, batch);
+        return sum.add(branch.sub(free).mul(scale));
+      }, free);
     }
     const ranges = masked ? rest.shift()! : null;
     const key = rest.shift() ?? null;

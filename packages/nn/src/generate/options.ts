@@ -12,6 +12,20 @@ export interface Guidance {
   readonly scale: number;
   /** i32 of the shape of `prompt`: its rows of the within-block table. */
   readonly within?: Tensor;
+  /** Further conditions: logits = u + scale · (c − u) + Σ scale_i · (c_i − u) (Liu et al. 2022). */
+  readonly branches?: readonly GuidanceBranch[];
+}
+
+/** One more context whose conditions guide. */
+export interface GuidanceBranch {
+  /** i32 [b, n] or [1, n], n <= t. */
+  readonly prompt: Tensor;
+  /** 0 leaves the branch without effect. */
+  readonly scale: number;
+  /** i32 of the shape of `prompt`: its rows of the within-block table. */
+  readonly within?: Tensor;
+  /** bool of the shape of `prompt`, false at left padding. */
+  readonly attentionMask?: Tensor;
 }
 
 /** Options of `generate`, `generateFixed` and `generateStream`. */
@@ -84,15 +98,28 @@ export function checkGenerateOptions(
         : "within is given, but the model has no 'within-block' positions",
     );
   }
-  if (guidance !== undefined) checkGuidance(prompt, guidance, wantsWithin);
   if (model.config.mixer === 'hyena') {
     checkHyenaLength(model.config, prompt.shape[1]! + maxNewTokens - 1);
   }
+  if (guidance === undefined) return;
+  checkContext('guidance', prompt, guidance, wantsWithin);
+  guidance.branches?.forEach((branch, i) => {
+    const name = `guidance.branches[${i}]`;
+    checkContext(name, prompt, branch, wantsWithin);
+    const { prompt: ids, attentionMask: mask } = branch;
+    if (mask === undefined || (mask.dtype === 'bool' && sameShape(mask.shape, ids.shape))) return;
+    throw new ShapeError(
+      'generate',
+      `${name}.attentionMask is ${mask.dtype}[${mask.shape.join(',')}], not bool [${ids.shape.join(',')}]`,
+      [mask.shape],
+    );
+  });
 }
 
-function checkGuidance(
+function checkContext(
+  name: string,
   prompt: Tensor,
-  { prompt: free, scale, within }: Guidance,
+  { prompt: free, scale, within }: Omit<GuidanceBranch, 'attentionMask'>,
   wantsWithin: boolean,
 ): void {
   const [b, t] = prompt.shape as [number, number];
@@ -100,22 +127,22 @@ function checkGuidance(
   if (free.rank !== 2 || free.dtype !== 'i32' || (rows !== b && rows !== 1) || u < 1 || u > t) {
     throw new ShapeError(
       'generate',
-      `guidance.prompt is ${free.dtype}[${free.shape.join(',')}], not i32 [${b} or 1, 1 to ${t}]`,
+      `${name}.prompt is ${free.dtype}[${free.shape.join(',')}], not i32 [${b} or 1, 1 to ${t}]`,
       [free.shape, prompt.shape],
     );
   }
-  if (!Number.isFinite(scale)) fail(`guidance.scale is ${scale}, not a number`);
+  if (!Number.isFinite(scale)) fail(`${name}.scale is ${scale}, not a number`);
   if (wantsWithin !== (within !== undefined)) {
     fail(
       wantsWithin
-        ? 'guidance.within is missing'
-        : "guidance.within is given, but the model has no 'within-block' positions",
+        ? `${name}.within is missing`
+        : `${name}.within is given, but the model has no 'within-block' positions`,
     );
   }
   if (within !== undefined && !sameShape(within.shape, free.shape)) {
     throw new ShapeError(
       'generate',
-      `guidance.within is [${within.shape.join(',')}], not [${free.shape.join(',')}]`,
+      `${name}.within is [${within.shape.join(',')}], not [${free.shape.join(',')}]`,
       [within.shape],
     );
   }

@@ -1,11 +1,10 @@
-/** Decoding in steps: the cache, the rows of both contexts of guidance, and the choice of a token. */
+/** Decoding in steps: the cache, the rows of the contexts of guidance, and the choice of a token. */
 import {
   broadcastTo,
   concat,
   full,
   noGrad,
   ones,
-  pad,
   type Tensor,
   tidy,
   ValueError,
@@ -14,11 +13,16 @@ import {
 import type { Decoder } from '../decoder/decoder';
 import { type Decoded, type DecodeInputs, type DecodePlan, Decoding } from './decoding';
 import { type IdRange, rangeMask } from './filters';
-import { checkGenerateOptions, type GenerateOptions } from './options';
+import {
+  checkGenerateOptions,
+  type GenerateOptions,
+  type Guidance,
+  type GuidanceBranch,
+} from './options';
 
 /**
  * A decoder in the middle of a generation. Call `logits()`, choose tokens (`sample`), feed them (`feed`), in turn.
- * With guidance the cache holds 2b rows, the second half with the free context, padded on the left.
+ * With guidance the cache also holds b rows with the free context and b for each further branch, padded on the left.
  */
 export class DecodeSession {
   private readonly model: Decoder;
@@ -45,7 +49,7 @@ export class DecodeSession {
       noGrad(() => {
         // the span too is checked here
         const ranges = fixed === undefined ? null : rangeMask(fixed, model.config.vocab);
-        const { ids, within, mask } = bothContexts(prompt, options);
+        const { ids, within, mask } = allContexts(prompt, options);
         return {
           ranges: span === null ? ranges : null,
           ids,
@@ -176,7 +180,7 @@ function planOf(
     padded,
     within: options.within !== undefined,
     masked: allowed !== undefined && span === null,
-    guidance: guidance?.scale ?? null,
+    guidance: guidance === undefined ? null : scalesOf(guidance),
     choice: {
       span,
       temperature: temperature ?? 1,
@@ -213,38 +217,42 @@ interface Prompt {
   readonly mask: Tensor | null;
 }
 
-/** The prompt, and under it the free context of guidance, padded on the left to the same length. */
-function bothContexts(prompt: Tensor, options: GenerateOptions): Prompt {
+function scalesOf({ scale, branches = [] }: Guidance): readonly number[] {
+  return [scale, ...branches.map((branch) => branch.scale)];
+}
+
+/** The prompt, under it the free context of guidance and its further branches, padded on the left to the same length. */
+function allContexts(prompt: Tensor, options: GenerateOptions): Prompt {
   const { guidance, within, attentionMask } = options;
   const [b, t] = prompt.shape as [number, number];
   if (guidance === undefined) {
     return { ids: prompt, within: within?.prompt ?? null, mask: attentionMask ?? null };
   }
-  const u = guidance.prompt.shape[1]!;
-  const under = (top: Tensor, bottom: Tensor): Tensor => {
-    const rows = broadcastTo(bottom, [b, u]);
-    return concat(
-      [
-        top,
-        u === t
-          ? rows
-          : pad(rows, [
-              [0, 0],
-              [t - u, 0],
-            ]),
-      ],
-      0,
-    ); // [2b, t]
+  const rest: readonly Omit<GuidanceBranch, 'scale'>[] = [guidance, ...(guidance.branches ?? [])];
+  const filled = (x: Tensor): Tensor => {
+    const u = x.shape[1]!;
+    const rows = broadcastTo(x, [b, u]);
+    return u === t
+      ? rows
+      : concat([zeros([b, t - u], { dtype: x.dtype as 'i32' | 'bool' }), rows], 1); // [b, t]
   };
-  const padded = u < t || attentionMask !== undefined;
+  const padded =
+    attentionMask !== undefined ||
+    rest.some((x) => x.prompt.shape[1]! < t || x.attentionMask !== undefined);
   return {
-    ids: under(prompt, guidance.prompt),
-    within: within === undefined ? null : under(within.prompt, guidance.within!),
+    ids: concat([prompt, ...rest.map((x) => filled(x.prompt))], 0), // [rows, t]
+    within:
+      within === undefined
+        ? null
+        : concat([within.prompt, ...rest.map((x) => filled(x.within!))], 0),
     mask: padded
-      ? concat([
-          attentionMask ?? ones([b, t], { dtype: 'bool' }),
-          concat([zeros([b, t - u], { dtype: 'bool' }), ones([b, u], { dtype: 'bool' })], 1),
-        ])
+      ? concat(
+          [
+            attentionMask ?? ones([b, t], { dtype: 'bool' }),
+            ...rest.map((x) => filled(x.attentionMask ?? ones(x.prompt.shape, { dtype: 'bool' }))),
+          ],
+          0,
+        )
       : null,
   };
 }

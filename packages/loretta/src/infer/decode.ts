@@ -1,0 +1,118 @@
+/** Decoding behind prompts of unequal length, under one condition, or guided by several. */
+import { type Key, noGrad, type Tensor, tensor, tidy } from '@loretta-ts/core';
+import { type Decoder, type GenerateOptions, generateFixed } from '@loretta-ts/nn';
+import type { TokenRow } from '../sequence';
+
+/** How tokens are chosen. */
+export interface SamplingFilters {
+  /** 0 is greedy; default 1. */
+  readonly temperature?: number;
+  /** Keeps the k most likely tokens; default all. */
+  readonly topK?: number;
+  /** Keeps the most likely tokens that hold this probability together; default all. */
+  readonly topP?: number;
+  /** Keeps tokens at least so many times as likely as the best; default all. */
+  readonly minP?: number;
+}
+
+/** A context for each row, and what it weighs. */
+export interface Context {
+  /** `[b]` rows. */
+  readonly rows: readonly Tokens[];
+  /** s of logits = u + Σ s (c − u). */
+  readonly scale: number;
+}
+
+type Tokens = Pick<TokenRow, 'ids' | 'within'>;
+
+/** What is decoded, and from what. */
+export interface DecodeRequest {
+  /** One context, or several that guide together. */
+  readonly contexts: readonly Context[];
+  /** u: the context without a condition, the same for all rows; null is no guidance. */
+  readonly free: Tokens | null;
+  /** New tokens of a row. */
+  readonly length: number;
+  /** What may be sampled. */
+  readonly allowed: NonNullable<GenerateOptions['allowed']>;
+  /** Row of the within-block table of the new token of a step. */
+  readonly next: (step: number) => number;
+  /** Needed unless temperature is 0. */
+  readonly key: Key | undefined;
+  /** How tokens are chosen. */
+  readonly filters: SamplingFilters;
+}
+
+/** New tokens `[b, length]`, without gradients; read back once, at the end. */
+export async function decode(model: Decoder, request: DecodeRequest): Promise<Int32Array> {
+  const { contexts, free, length, allowed, next, key } = request;
+  const { temperature = 1, topK, topP, minP } = request.filters;
+  const positioned = model.config.positions.includes('within-block');
+  const t = Math.max(...contexts.flatMap(({ rows }) => rows.map((row) => row.ids.length)));
+  const made = tidy(() =>
+    noGrad(() => {
+      const [main, ...branches] = contexts.map((x) => ({ ...padded(x.rows, t), scale: x.scale }));
+      const within = (x: { within: Tensor }): object => (positioned ? { within: x.within } : {});
+      const masked = (x: { seen: Tensor | null }): object =>
+        x.seen === null ? {} : { attentionMask: x.seen };
+      const settings: GenerateOptions = {
+        maxNewTokens: length,
+        temperature,
+        allowed,
+        ...(key === undefined ? {} : { key }),
+        ...(topK === undefined ? {} : { topK }),
+        ...(topP === undefined ? {} : { topP }),
+        ...(minP === undefined ? {} : { minP }),
+        ...masked(main!),
+        ...(positioned ? { within: { prompt: main!.within, next } } : {}),
+        ...(free === null
+          ? {}
+          : {
+              guidance: {
+                prompt: matrix(Int32Array.from(free.ids), 1),
+                scale: main!.scale,
+                ...within({ within: matrix(Int32Array.from(free.within), 1) }),
+                branches: branches.map((x) => ({
+                  prompt: x.ids,
+                  scale: x.scale,
+                  ...within(x),
+                  ...masked(x),
+                })),
+              },
+            }),
+      };
+      return generateFixed(model, main!.ids, settings).keep();
+    }),
+  );
+  try {
+    return Int32Array.from(await made.data());
+  } finally {
+    made.dispose();
+  }
+}
+
+const matrix = (values: Int32Array, rows: number): Tensor =>
+  tensor(values, { shape: [rows, values.length / rows] });
+
+/** `[b, t]`, shorter rows padded on the left; `seen` is null where all rows are full. */
+function padded(
+  rows: readonly Tokens[],
+  t: number,
+): { ids: Tensor; within: Tensor; seen: Tensor | null } {
+  const b = rows.length;
+  const ids = new Int32Array(b * t);
+  const within = new Int32Array(b * t);
+  const seen = new Uint8Array(b * t);
+  rows.forEach((row, i) => {
+    const at = (i + 1) * t - row.ids.length;
+    ids.set(row.ids, at);
+    within.set(row.within, at);
+    seen.fill(1, at, (i + 1) * t);
+  });
+  const full = rows.every((row) => row.ids.length === t);
+  return {
+    ids: matrix(ids, b),
+    within: matrix(within, b),
+    seen: full ? null : tensor(seen, { shape: [b, t], dtype: 'bool' }),
+  };
+}
