@@ -28,6 +28,16 @@ export interface AttentionCase extends Request {
   readonly headDim: number;
 }
 
+/** One mixer of a decoder's layer, forward and backward, on `[1, length, dim]`. */
+export interface MixerCase extends Request {
+  readonly subject: 'mixers';
+  readonly mixer: 'attention' | 'window' | 'mamba' | 'hyena';
+  readonly length: number;
+  readonly dim: number;
+  /** Keys that the windowed attention sees. */
+  readonly window: number;
+}
+
 interface ModelCase extends Request {
   readonly preset: Preset;
   /** Initial weights, safetensors. */
@@ -67,6 +77,7 @@ export type Case =
   | GemmCase
   | OpCase
   | AttentionCase
+  | MixerCase
   | TrainCase
   | GenerateCase
   | LorettaCase
@@ -84,6 +95,8 @@ export function amountOf(c: Case): Amount | null {
       return { count: (2 * c.batch * c.m * c.n * c.k) / 1e9, unit: 'GFLOP/s' };
     case 'train':
       return { count: trainFlops(c.preset) / 1e9, unit: 'GFLOP/s' };
+    case 'mixers':
+      return { count: c.length, unit: 'tokens/s' };
     case 'generate':
       return { count: c.batch * c.tokens, unit: 'tokens/s' };
     default:
@@ -126,6 +139,10 @@ export const OVERHEAD_CASE: OverheadCase = {
 
 export const attentionCase = (length: number): AttentionCase => ({
   ...{ subject: 'attention', name: `T = ${length}`, length, heads: 4, headDim: 64 },
+});
+
+export const mixerCase = (mixer: MixerCase['mixer'], length: number): MixerCase => ({
+  ...{ subject: 'mixers', name: `${mixer}, T = ${length}`, mixer, length, dim: 256, window: 256 },
 });
 
 export const trainCase = (size: keyof typeof PRESETS, weights: string): TrainCase => ({

@@ -5,6 +5,7 @@ import type { Case } from '../lib/cases';
 import { serve, type Work } from '../peers/serve.mjs';
 import { attentionWork } from './attention';
 import { gemmWork } from './gemm';
+import { mixerWork } from './mixers';
 import { opWork, overheadWork } from './ops';
 import { generateWork, lorettaWork } from './generate';
 import { profileKernels, trainWork } from './train';
@@ -35,6 +36,8 @@ function prepare(c: Case): Work {
       return overheadWork(c);
     case 'attention':
       return attentionWork(c, backend);
+    case 'mixers':
+      return mixerWork(c, backend);
     case 'train':
       return trainWork(c, backend, profile);
     case 'generate':
