@@ -15,6 +15,7 @@ export interface StackOptions {
   readonly hidden: number;
   /** Residual blocks at the coarsest level. */
   readonly blocks: number;
+  /** Of the parameters. */
   readonly dtype: FloatDType;
 }
 
@@ -91,8 +92,11 @@ class Upsample extends Module {
 
 /** A convolution of stride 2 for each level, residual blocks, and the latent's width. */
 export class VqEncoder extends Module {
+  /** One of stride 2 for each level, finest first. */
   readonly down: Conv[];
+  /** At the coarsest level. */
   readonly blocks: ResidualBlock[];
+  /** To the width of the latent. */
   readonly out: Conv;
 
   /** @param channels of the input @param dim of the latent */
@@ -119,8 +123,11 @@ export class VqEncoder extends Module {
 
 /** The mirror of the encoder. */
 export class VqDecoder extends Module {
+  /** From the width of the latent. */
   readonly in: Conv;
+  /** At the coarsest level. */
   readonly blocks: ResidualBlock[];
+  /** One for each level, coarsest first. */
   readonly up: (Upsample | Conv)[];
 
   /** @param dim of the latent @param channels of the output */
