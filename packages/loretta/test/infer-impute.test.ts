@@ -108,7 +108,7 @@ describe('impute', () => {
       n: 4,
       key: key(1),
       targets: ['C'],
-      vote: async (_, ids) => Array.from({ length: ids.length / 3 }, (_, i) => i % 4 > 0),
+      vote: async (_, ids) => Array.from({ length: ids.length / 3 }, (_, i) => (i % 4 > 0 ? 1 : 0)),
     });
     for (const { imputed } of found) expect(imputed['C']!.confidence).toBe(0.75);
     model.dispose();

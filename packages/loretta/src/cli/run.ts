@@ -9,6 +9,7 @@ import { data } from './data';
 import { report, UsageError } from './errors';
 import { evaluate } from './evaluate';
 import { generate } from './generate';
+import { impute } from './impute';
 import { reportCommand } from './report';
 import { start } from './start';
 import { train } from './train';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Command[] = [
   train,
   evaluate,
   generate,
+  impute,
   reportCommand,
   data,
   config,

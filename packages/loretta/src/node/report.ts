@@ -8,6 +8,7 @@ import type { Sample } from '../evaluate/evaluate';
 import { escapeHtml, htmlPage, htmlTable } from '../report/page';
 import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
 import { resultRows } from '../report/table';
+import { mixtureSection, mixtureSheets } from '../report/mixture';
 import { contactSheet } from '../report/sheet';
 import type { RunFile } from './run-folder';
 
@@ -19,6 +20,10 @@ export async function writeReport(folder: string, run: RunFile, data: SvlMnist):
       const sheet = contactSheet(sample, data.modalities[from]!, data.modalities[to]!);
       if (sheet === null) continue;
       await writeFileAtomic(join(folder, `${arm}-${from}-to-${to}.png`), encodePng(sheet));
+    }
+    if (evaluation.mixture === undefined) continue;
+    for (const { target, sheet } of mixtureSheets(evaluation.mixture, data.modalities)) {
+      await writeFileAtomic(join(folder, `${arm}-any-to-${target}.png`), encodePng(sheet));
     }
   }
   const path = join(folder, 'report.html');
@@ -34,6 +39,7 @@ export function reportPage(run: RunFile, data: SvlMnist): string {
     curves(run),
     matrix(run),
     pictures(run, data),
+    mixtures(run, data),
     confusions(run),
     about(run),
   ]);
@@ -103,6 +109,20 @@ function pictures(run: RunFile, data: SvlMnist): string {
       evaluation.samples
         .filter((s) => s.to === 'image' || data.modalities['image'] === undefined)
         .map((s) => sheet(arm, s, data)),
+    )
+    .join('\n');
+}
+
+function mixtures(run: RunFile, data: SvlMnist): string {
+  return run.arms
+    .flatMap(({ arm, evaluation: { mixture } }) =>
+      mixture === undefined
+        ? []
+        : [
+            mixtureSection(arm, mixture, data.modalities, (image) =>
+              dataUri('image/png', encodePng(image)),
+            ),
+          ],
     )
     .join('\n');
 }
