@@ -68,6 +68,7 @@ export {
   trainJudges,
   type UnseenPair,
 } from './evaluate/evaluate';
+export { type Mixture, type MixtureStrip, mixture, mixtureRows } from './evaluate/mixture';
 export { apart, type Estimate, meanOf, proportion, rangeOf } from './evaluate/intervals';
 export { Judge, type JudgeOptions, trainJudge } from './evaluate/judge';
 export { chain, matching } from './evaluate/matching';

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
 import { evaluate as measure, trainJudges } from '../evaluate/evaluate';
+import { mixtureRows } from '../evaluate/mixture';
 import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
@@ -59,6 +60,7 @@ async function main(args: {
       ...run.config.evaluate,
       rows,
       seed,
+      mixtureRows: mixtureRows(args.arm),
       onProgress: (stage, done, total) => bar.update(stage, done, total, ''),
     });
     bar.stop();

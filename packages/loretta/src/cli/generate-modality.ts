@@ -1,155 +1,208 @@
-/** `loretta generate` with a run: one modality from another. */
-import { readFile } from 'node:fs/promises';
+/** `loretta generate` with a run: one modality from any others. */
 import { resolve } from 'node:path';
 import { key, setBackend } from '@loretta-ts/core';
-import { writeFileAtomic } from '@loretta-ts/nn/node';
-import { decodePng, decodeWav, encodePng, encodeWav, TokenizerError } from '@loretta-ts/tokenizers';
 import type { ArgsDef } from 'citty';
 import { DataError } from '../data/errors';
-import { type ModalityData, nearestSequence, tokensAt } from '../data/modality';
+import { type ModalityData, tokensAt } from '../data/modality';
 import type { RawSample } from '../data/source';
-import type { SvlName } from '../data/svlMnist';
-import { generateBlock } from '../infer/generate-block';
+import type { SvlMnist, SvlName } from '../data/svlMnist';
+import { generateConsensus } from '../infer/consensus';
+import type { GenerateBlockOptions } from '../infer/generate-block';
+import { generateBest } from '../infer/n-best';
 import { chooseBackend } from '../node/choose-backend';
-import { loadArm } from '../node/load-arm';
+import { loadArm, type LoadedArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
-import { fromBlock, toBlock } from '../train/data';
+import type { Block } from '../sequence';
+import { fromBlock } from '../train/data';
 import { UsageError } from './errors';
-import { integer, oneOf } from './options';
+import { count, integer, oneOf } from './options';
 import { progress } from './progress';
-
-const NAMES: readonly SvlName[] = ['image', 'text', 'speech'];
+import { NAMES, readSample, sampleBlock, writeSample } from './samples';
+import { filtersOf, guidanceOf, namesOf, type SamplingArgs } from './sampling';
 
 /** Options of `loretta generate` that belong to a run. */
 export const armArgs = {
   run: { type: 'string', description: 'Folder of the run (default: loretta-out)' },
   arm: { type: 'string', description: 'Arm of the run (default: transitive)' },
-  from: { type: 'string', description: 'Modality given (default: speech)' },
+  from: {
+    type: 'string',
+    description: 'Modalities given, in this order: speech, or speech,text, or none (default: speech)',
+  },
   to: { type: 'string', description: 'Modality wanted (default: image)' },
   input: {
     type: 'string',
-    description: 'A WAV file, a PNG file of the size of the training images, or text',
+    description:
+      'Of the one modality given: a WAV file, a PNG file of the size of the training images, or text',
   },
-  row: { type: 'string', description: 'Test sample instead of --input' },
+  image: { type: 'string', description: 'PNG file, where --from has image' },
+  speech: { type: 'string', description: 'WAV file, where --from has speech' },
+  text: { type: 'string', description: 'Words, where --from has text' },
+  row: {
+    type: 'string',
+    description: 'Test sample instead; of several modalities, the aligned test row',
+  },
+  via: { type: 'string', description: 'Modalities to generate on the way, each from the last' },
+  chains: { type: 'string', description: 'Chains that decide together (default: 1)' },
+  best: { type: 'string', description: 'Candidates, of which the best is taken (default: 1)' },
+  lambda: {
+    type: 'string',
+    description: 'Rank by log p(x|c) - lambda log p(x) (default: 1 of --best, 0 of --chains)',
+  },
   out: { type: 'string', description: 'File for an image (PNG) or speech (WAV)' },
-  guidance: { type: 'string', description: 'Classifier-free guidance, 1 is none (default: 3)' },
+  guidance: {
+    type: 'string',
+    description:
+      'Classifier-free guidance, 1 is none; of several conditions speech:2,text:1.5 (default: 3)',
+  },
 } as const satisfies ArgsDef;
 
-type Args = { readonly [K in keyof typeof armArgs]?: string | undefined } & {
-  readonly temperature?: string | undefined;
-  readonly seed: string;
-  readonly backend: string;
-  readonly json: boolean;
-};
+type Args = SamplingArgs & { readonly [K in keyof typeof armArgs]?: string | undefined } & {
+    readonly json: boolean;
+  };
 
-function positive(name: string, text: string): number {
-  const x = Number(text);
-  if (!(x > 0 && Number.isFinite(x)))
-    throw new UsageError(`--${name} is '${text}': give a number above 0`);
-  return x;
+/** What is asked, checked before anything is loaded. */
+interface Question {
+  readonly from: readonly SvlName[];
+  readonly to: SvlName;
+  readonly via: readonly SvlName[];
+  /** Value of each modality given; null for a test row. */
+  readonly inputs: readonly string[] | null;
+  readonly row: number | null;
+  readonly chains: number;
+  readonly best: number;
+  readonly lambda: number | null;
+}
+
+/** @throws UsageError */
+function questionOf(args: Args): Question {
+  const names = args.from ?? 'speech';
+  const from = names === 'none' ? [] : namesOf('from', names);
+  const to = oneOf('to', args.to ?? 'image', NAMES);
+  const via = args.via === undefined ? [] : namesOf('via', args.via);
+  if (from.includes(to)) throw new UsageError(`--from and --to are both ${to}`);
+  const twice = via.find((name) => name === to || from.includes(name));
+  if (twice !== undefined) throw new UsageError(`--via ${twice}: it is given or wanted already`);
+  const named = NAMES.filter((name) => args[name] !== undefined);
+  const stray = named.find((name) => !from.includes(name));
+  if (stray !== undefined) throw new UsageError(`--${stray}: --from does not name it`);
+  const row = args.row === undefined ? null : integer('row', args.row);
+  const [chains, best] = [count('chains', args.chains ?? '1'), count('best', args.best ?? '1')];
+  if (chains > 1 && best > 1) throw new UsageError('give either --chains or --best');
+  if (best > 1 && via.length > 0) throw new UsageError('--best has no --via: use --chains');
+  const lambda = args.lambda === undefined ? null : Number(args.lambda);
+  if (lambda !== null && !Number.isFinite(lambda))
+    throw new UsageError(`--lambda is '${args.lambda}': give a number`);
+  const rest = { from, to, via, row, chains, best, lambda };
+  if (from.length === 0) {
+    if (args.input !== undefined || row !== null)
+      throw new UsageError('--from none has no --input and no --row');
+    return { ...rest, inputs: [] };
+  }
+  const values = from.map((name) => args[name] ?? (from.length === 1 ? args.input : undefined));
+  const given = args.input !== undefined || named.length > 0;
+  if (given === (row !== null) || (args.input !== undefined && named.length > 0))
+    throw new UsageError('give either --input or --row');
+  if (row !== null) return { ...rest, inputs: null };
+  const missing = from.find((_, i) => values[i] === undefined);
+  if (missing !== undefined) throw new UsageError(`--from ${names}: give --${missing}`);
+  return { ...rest, inputs: values.map((x) => x!) };
 }
 
 /** @throws UsageError, DataError, and what loading and decoding throw */
 export async function generateModality(args: Args): Promise<void> {
-  const temperature = positive('temperature', args.temperature ?? '1');
-  const guidance = positive('guidance', args.guidance ?? '3');
-  const k = key(integer('seed', args.seed));
-  const [given, wanted] = [
-    oneOf('from', args.from ?? 'speech', NAMES),
-    oneOf('to', args.to ?? 'image', NAMES),
-  ];
-  if (given === wanted) throw new UsageError(`--from and --to are both ${wanted}`);
-  if ((args.input === undefined) === (args.row === undefined))
-    throw new UsageError('give either --input or --row');
-  if (args.out !== undefined && wanted === 'text')
+  const asked = questionOf(args);
+  const filters = filtersOf(args);
+  const guidance = guidanceOf(args.guidance ?? '3', asked.via.length > 0 ? [] : asked.from);
+  const sampling = { ...filters, guidance, key: key(integer('seed', args.seed)) };
+  if (args.out !== undefined && asked.to === 'text')
     throw new UsageError('--out is for images and speech: text is printed');
-  const row = args.row === undefined ? null : integer('row', args.row);
   const folder = resolve(args.run ?? 'loretta-out');
   const run = readRun(folder);
-  const input = args.input === undefined ? null : await read(given, args.input);
+  const inputs =
+    asked.inputs === null
+      ? null
+      : await Promise.all(asked.inputs.map((input, i) => readSample(asked.from[i]!, input)));
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
-    const { model, vocab, loaded } = await loadArm(
-      folder,
-      run,
-      args.arm ?? 'transitive',
-      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
+    const arm = await loadArm(folder, run, args.arm ?? 'transitive', (stage, done, total) =>
+      bar.update(`data: ${stage}`, done, total, ''),
     );
-    const from = loaded.modalities[given]!;
-    const to = loaded.modalities[wanted]!;
-    const local = input === null ? testIds(from, row!) : from.encode(input);
-    const padded = new Int32Array(from.maxLength);
-    padded.set(local);
-    const lengths = from.fixedLength ? undefined : Int32Array.of(local.length);
-    const condition = toBlock(vocab, from.name, padded, from.maxLength, lengths);
-    const ids = await generateBlock(
-      model,
-      vocab,
-      [{ modality: from.name, ids: condition, generated: false }],
-      to.name,
-      {
-        key: k,
-        temperature,
-        guidance: guidance === 1 ? null : guidance,
-      },
-    );
-    const block = fromBlock(vocab, to.name, ids);
-    const made = block.ids.subarray(0, block.lengths[0]!);
+    const to = arm.loaded.modalities[asked.to]!;
+    const found = await make(arm, asked, conditionOf(arm, asked, inputs), sampling);
+    const block = fromBlock(arm.vocab, to.name, found.ids);
+    const ids = block.ids.subarray(0, block.lengths[0]!);
     bar.stop();
-    const shown = await show(to, made, args.out);
+    const { ids: said, ...shown } = await writeSample(to, ids, args.out);
+    const { ids: _joint, ...numbers } = found;
+    const from = asked.from.join(',');
     console.log(
       args.json
-        ? JSON.stringify({ from: from.name, to: to.name, ids: [...made], ...shown })
-        : Object.values(shown).join('\n'),
+        ? JSON.stringify({ from, to: to.name, ...shown, ids: [...ids], ...numbers })
+        : Object.values({ ...shown, ...(said === undefined ? {} : { said }) }).join('\n'),
     );
   } finally {
     bar.stop();
   }
 }
 
-function testIds(m: ModalityData, row: number): Int32Array {
-  if (row >= m.test.labels.length) {
-    throw new UsageError(`--row ${row}: ${m.name} has ${m.test.labels.length} test samples`);
+/** One block, with the likelihoods of the chosen one in nats. */
+async function make(
+  { model, vocab }: LoadedArm,
+  { to, from, via, chains, best, lambda }: Question,
+  condition: readonly Block[],
+  sampling: GenerateBlockOptions,
+): Promise<{ readonly ids: Int32Array; readonly conditional: number; readonly prior: number }> {
+  const rows = { rows: 1 };
+  if (best > 1) {
+    const found = await generateBest(model, vocab, condition, to, {
+      ...sampling,
+      ...rows,
+      n: best,
+      lambda: lambda ?? 1,
+    });
+    const { length } = vocab.modality(to);
+    const [conditional, prior] = [found.conditional[0]!, found.prior[0]!];
+    return { ids: found.ids.subarray(0, length), conditional, prior };
   }
-  return tokensAt(m.test, row);
+  const { key: k, ...rest } = sampling;
+  const steps = [...via, to].map((target, i) => ({
+    ...rest,
+    target,
+    from: i === 0 ? from : [via[i - 1]!],
+  }));
+  const found = await generateConsensus(model, vocab, condition, steps, {
+    ...rows,
+    chains,
+    lambda: lambda ?? 0,
+    ...(k === undefined ? {} : { key: k }),
+  });
+  return { ids: found.ids, conditional: found.conditional[0]!, prior: found.prior[0]! };
 }
 
-/** What `--input` holds. @throws DataError, TokenizerError for a file that cannot be read */
-async function read(name: SvlName, input: string): Promise<RawSample> {
-  if (name === 'text') return { kind: 'text', text: input };
-  let bytes: Uint8Array;
-  try {
-    bytes = new Uint8Array(await readFile(input));
-  } catch {
-    throw new DataError('missing', input, 'cannot read this file');
-  }
-  try {
-    return name === 'image'
-      ? { kind: 'image', image: decodePng(bytes) }
-      : { kind: 'speech', wave: decodeWav(bytes) };
-  } catch (error) {
-    if (!(error instanceof TokenizerError)) throw error;
-    throw new DataError('format', input, error.message);
-  }
+/** The blocks that are given, from files or from the test data. @throws UsageError for a row that is not there */
+function conditionOf(
+  { vocab, loaded }: LoadedArm,
+  { from, row }: Question,
+  inputs: readonly RawSample[] | null,
+): Block[] {
+  return from.map((name, i) => {
+    const m = loaded.modalities[name]!;
+    const local =
+      inputs === null ? testIds(loaded, m, row!, from.length > 1) : m.encode(inputs[i]!);
+    return { modality: name, ids: sampleBlock(vocab, m, local), generated: false };
+  });
 }
 
-/** Writes what was made, or says it. */
-async function show(
-  m: ModalityData,
-  ids: Int32Array,
-  out: string | undefined,
-): Promise<Record<string, string>> {
-  const sample = m.decode(ids);
-  if (sample.kind === 'text') return { text: sample.text };
-  if (out === undefined) return { ids: [...ids].join(' ') };
-  if (sample.kind === 'image') {
-    await writeFileAtomic(resolve(out), encodePng(sample.image));
-    return { file: resolve(out) };
+function testIds({ test }: SvlMnist, m: ModalityData, row: number, aligned: boolean): Int32Array {
+  const n = aligned ? test.size : m.test.labels.length;
+  if (row >= n) {
+    throw new UsageError(
+      `--row ${row}: ${aligned ? 'there are' : `${m.name} has`} ${n} ${aligned ? 'aligned test rows' : 'test samples'}`,
+    );
   }
-  // codes have no waveform of their own: the nearest training recording speaks for them
-  const near = m.raw('train', nearestSequence(m.train, ids));
-  if (near.kind !== 'speech') throw new DataError('format', m.name, 'has no recordings to play');
-  await writeFileAtomic(resolve(out), encodeWav(near.wave));
-  return { file: resolve(out), note: 'the training recording nearest to the generated codes' };
+  if (!aligned) return tokensAt(m.test, row);
+  const column = test.modalities.indexOf(m.name);
+  if (column < 0) throw new DataError('config', m.name, 'is not in the aligned test rows');
+  return tokensAt(m.test, test.index[row * test.modalities.length + column]!);
 }

@@ -1,20 +1,22 @@
 /** `loretta generate --model`: text from a pretrained model, written as it is generated. */
 import { resolve } from 'node:path';
-import { key, setBackend, tensor } from '@loretta-ts/core';
+import { type Key, key, setBackend, tensor } from '@loretta-ts/core';
 import { generateStream } from '@loretta-ts/nn';
 import { TextStream } from '@loretta-ts/tokenizers';
 import type { ArgsDef } from 'citty';
+import type { SamplingFilters } from '../infer/decode';
 import { chooseBackend } from '../node/choose-backend';
 import { type LanguageModel, loadLanguageModel } from '../node/pretrained';
 import { UsageError } from './errors';
 import { count, integer } from './options';
+import { filtersOf, type SamplingArgs } from './sampling';
 
 /** Options of `loretta generate` that belong to a pretrained model. */
 export const textArgs = {
   model: {
     type: 'string',
     description:
-      'Folder of a pretrained model: Hugging Face (Llama, Mistral, GPT-2) or llama2.c, with its tokenizer',
+      'Folder of a pretrained model: Hugging Face (Llama, Mistral, GPT-2, Mamba) or llama2.c, with its tokenizer',
   },
   prompt: { type: 'string', description: 'Text to go on from (with --model)' },
   greedy: {
@@ -27,92 +29,14 @@ export const textArgs = {
     description: 'New tokens, at most, and no more than the model has room for (with --model)',
     default: '256',
   },
-  'top-k': { type: 'string', description: 'Keep the k most likely tokens (with --model)' },
-  'top-p': {
-    type: 'string',
-    description: 'Keep the most likely tokens of this probability together (with --model)',
-  },
 } as const satisfies ArgsDef;
 
-interface Args {
+interface Args extends SamplingArgs {
   readonly model: string;
   readonly prompt?: string | undefined;
   readonly greedy: boolean;
   readonly 'max-tokens': string;
-  readonly 'top-k'?: string | undefined;
-  readonly 'top-p'?: string | undefined;
-  readonly temperature?: string | undefined;
-  readonly seed: string;
-  readonly backend: string;
   readonly json: boolean;
-}
-
-/** @throws UsageError, and what loading throws */
-export async function generateText(args: Args): Promise<void> {
-  const { prompt } = args;
-  if (prompt === undefined) throw new UsageError('--model needs --prompt TEXT');
-  const choice = sampling(args);
-  const most = count('max-tokens', args['max-tokens']);
-  setBackend(chooseBackend(args.backend));
-  const { model, tokenizer, ...lm } = await loadLanguageModel(resolve(args.model));
-  const ids = promptIds({ tokenizer, ...lm }, prompt);
-  const room = roomFor(model.config.maxLength, ids.length);
-  const out = args.json ? null : new Output();
-  const stream = new TextStream(tokenizer);
-  let text = '';
-  const say = async (piece: string): Promise<boolean> => {
-    text += piece;
-    return out === null || (await out.write(piece));
-  };
-  const made = [...ids];
-  let listening = await say(ids.map((id) => stream.push(id)).join(''));
-  let ended = false;
-  const steps = generateStream(model, tensor([ids], { dtype: 'i32' }), {
-    ...choice,
-    maxNewTokens: Math.min(most, room),
-    stopIds: lm.eosIds,
-    // a vocabulary that was rounded up has ids that no text has
-    ...(tokenizer.vocabSize < model.config.vocab ? { allowed: [[0, tokenizer.vocabSize]] } : {}),
-  });
-  if (listening) {
-    for await (const [id] of steps) {
-      made.push(id!);
-      ended = lm.eosIds.includes(id!);
-      if (!ended) listening = await say(stream.push(id!));
-      if (!listening) break;
-    }
-  }
-  await say(stream.end());
-  await out?.write('\n');
-  if (!args.json) return;
-  const stop = ended ? 'end' : most <= room ? 'length' : 'context';
-  console.log(JSON.stringify({ ids: made, text, promptTokens: ids.length, stop }));
-}
-
-function sampling(args: Args): {
-  readonly temperature: number;
-  readonly key: ReturnType<typeof key>;
-  readonly topK?: number;
-  readonly topP?: number;
-} {
-  const temperature = args.greedy ? 0 : real('temperature', args.temperature ?? '1', 0, 1e3);
-  if (args.greedy && args.temperature !== undefined)
-    throw new UsageError('give either --greedy or --temperature');
-  const [k, p] = [args['top-k'], args['top-p']];
-  const topP = p === undefined ? undefined : real('top-p', p, 0, 1);
-  if (topP === 0) throw new UsageError('--top-p is 0: give a number above 0, or --greedy');
-  return {
-    temperature,
-    key: key(integer('seed', args.seed)),
-    ...(k === undefined ? {} : { topK: count('top-k', k) }),
-    ...(topP === undefined ? {} : { topP }),
-  };
-}
-
-function real(name: string, text: string, low: number, high: number): number {
-  const x = Number(text);
-  if (text.trim() !== '' && x >= low && x <= high) return x;
-  throw new UsageError(`--${name} is '${text}': give a number from ${low} to ${high}`);
 }
 
 /** What goes before every prompt, and the prompt; an empty one is the beginning of a text. */

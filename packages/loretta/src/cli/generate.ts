@@ -1,30 +1,29 @@
-/** `loretta generate`: one modality from another with a run, or text with a pretrained model. */
+/** `loretta generate`: one modality from any others with a run, or text with a pretrained model. */
 import type { ArgsDef } from 'citty';
 import { command } from './command';
 import { UsageError } from './errors';
 import { armArgs, generateModality } from './generate-modality';
 import { generateText, textArgs } from './generate-text';
+import { samplingArgs } from './sampling';
 
 export const generate = command({
   name: 'generate',
-  description: 'Generate one modality from another with a trained arm, or text with --model',
+  description: 'Generate one modality from any others with a trained arm, or text with --model',
   examples: [
     'loretta generate --from speech --to image --input three.wav --out three.png',
     'loretta generate --from speech --to image --row 12 --out 12.png',
     'loretta generate --from image --to text --input digit.png --json',
+    'loretta generate --from speech,text --speech 3.wav --text "drei" --to image --guidance speech:2,text:1.5 --out 3.png',
+    'loretta generate --from none --to image --out any.png          without a condition',
+    'loretta generate --from speech --row 12 --to image --best 16   ranked by mutual information',
+    'loretta generate --from speech --row 12 --via text --to image --chains 8   over the link, by consensus',
     'loretta generate --model stories260K --prompt "Once upon a time" --greedy',
     'loretta generate --model gpt2 --prompt "The sea" --temperature 0.8 --top-p 0.9 --seed 1',
   ],
   args: {
     ...armArgs,
     ...textArgs,
-    temperature: { type: 'string', description: 'Sampling temperature (default: 1)' },
-    seed: { type: 'string', description: 'Seed of sampling', default: '0' },
-    backend: {
-      type: 'string',
-      description: 'cpu, cpu:relaxed, cpu:none or reference',
-      default: 'cpu',
-    },
+    ...samplingArgs,
     json: { type: 'boolean', description: 'Print one line of JSON with the ids', default: false },
   },
   async main(args) {

@@ -10,6 +10,7 @@ import { report, UsageError } from './errors';
 import { evaluate } from './evaluate';
 import { experiments } from './experiments';
 import { generate } from './generate';
+import { impute } from './impute';
 import { reportCommand } from './report';
 import { start } from './start';
 import { train } from './train';
@@ -19,6 +20,7 @@ const COMMANDS: readonly Command[] = [
   train,
   evaluate,
   generate,
+  impute,
   reportCommand,
   experiments,
   data,

@@ -13,6 +13,7 @@ import {
 import type { Estimate } from './intervals';
 import { type Judge, trainJudge } from './judge';
 import { chain, matching } from './matching';
+import { type Mixture, mixture } from './mixture';
 import { probe } from './probe';
 
 /** Results on a pair that was never seen together. */
@@ -49,6 +50,8 @@ export interface Evaluation {
   readonly judges: Readonly<Record<string, number>>;
   /** Generated ids (joint) for the first rows of unseen directions, for pictures: `[shown, length]`. */
   readonly samples: readonly Sample[];
+  /** Other ways of asking; absent where they were not asked for. */
+  readonly mixture?: Mixture;
 }
 
 /** Blocks generated in one unseen direction. */
@@ -75,6 +78,8 @@ export interface EvaluateOptions {
   readonly matchingRows: number;
   /** Scale of guided generation; 1 is none. */
   readonly guidance: number;
+  /** Rows of the mixtures; 0 (default) leaves them out. */
+  readonly mixtureRows?: number;
   /** Called as stages advance. */
   readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
@@ -146,6 +151,7 @@ export async function evaluate(
   progress('unseen pairs', missing.length, missing.length);
   const probes: Record<string, Estimate> = {};
   for (const name of Object.keys(data.modalities)) probes[name] = await probe(c, name, name, 1000);
+  const few = { ...c, rows: Math.min(options.mixtureRows ?? 0, rows) };
   return {
     rows,
     classes: Object.values(data.modalities)[0]!.test.classes,
@@ -154,6 +160,7 @@ export async function evaluate(
     probes,
     judges: Object.fromEntries(Object.entries(judges).map(([name, j]) => [name, j.accuracy])),
     samples,
+    ...(few.rows === 0 ? {} : { mixture: await mixture(few, graph, options.guidance) }),
   };
 }
 

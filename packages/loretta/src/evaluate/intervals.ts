@@ -51,3 +51,15 @@ export function rangeOf(values: readonly number[]): Estimate {
 export function apart(a: Estimate, b: Estimate): boolean {
   return a.high < b.low || b.high < a.low;
 }
+
+/** Area under the ROC curve: how often a right one is above a wrong one; ½ where there are not both. */
+export function auc(scores: readonly number[], right: (index: number) => boolean): number {
+  const above = scores.filter((_, i) => right(i));
+  const below = scores.filter((_, i) => !right(i));
+  if (above.length === 0 || below.length === 0) return 0.5;
+  const wins = above.reduce(
+    (sum, x) => sum + below.reduce((n, y) => n + (x > y ? 1 : x === y ? 0.5 : 0), 0),
+    0,
+  );
+  return wins / (above.length * below.length);
+}

@@ -1,6 +1,7 @@
 /** One arm from its start to its evaluation: what a worker does. */
 import { DataError } from '../data/errors';
 import { type Evaluation, evaluate } from '../evaluate/evaluate';
+import { mixtureRows } from '../evaluate/mixture';
 import type { Judge } from '../evaluate/judge';
 import { type ArmName, makeArm } from '../train/arms';
 import type { TrainData } from '../train/data';
@@ -127,6 +128,7 @@ export async function runArm(
   const evaluation = await evaluate(setup.model, setup.vocab, setup.graph, data, judges, {
     ...config.evaluate,
     seed: config.seed + 17,
+    mixtureRows: mixtureRows(name),
     onProgress: (_stage, done, total) => onProgress('evaluate', done, total, null),
   });
   const result: ArmResult = {

@@ -10,6 +10,7 @@ import { escapeHtml, htmlPage, htmlTable } from '../report/page';
 import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
 import { compareTest, reconstructionRows, reconstructionSheet } from '../report/reconstructions';
 import { resultRows } from '../report/table';
+import { mixtureSection, mixtureSheets } from '../report/mixture';
 import { contactSheet } from '../report/sheet';
 import type { RunFile } from './run-folder';
 
@@ -21,6 +22,10 @@ export async function writeReport(folder: string, run: RunFile, data: SvlMnist):
       const sheet = contactSheet(sample, data.modalities[from]!, data.modalities[to]!);
       if (sheet === null) continue;
       await writeFileAtomic(join(folder, `${arm}-${from}-to-${to}.png`), encodePng(sheet));
+    }
+    if (evaluation.mixture === undefined) continue;
+    for (const { target, sheet } of mixtureSheets(evaluation.mixture, data.modalities)) {
+      await writeFileAtomic(join(folder, `${arm}-any-to-${target}.png`), encodePng(sheet));
     }
   }
   const kept = learnedCodes(data);
@@ -59,6 +64,7 @@ export function reportPage(
     curves(run),
     matrix(run),
     pictures(run, data),
+    mixtures(run, data),
     confusions(run),
     ...kept.map(reconstructions),
     about(run),
@@ -129,6 +135,20 @@ function pictures(run: RunFile, data: SvlMnist): string {
       evaluation.samples
         .filter((s) => s.to === 'image' || data.modalities['image'] === undefined)
         .map((s) => sheet(arm, s, data)),
+    )
+    .join('\n');
+}
+
+function mixtures(run: RunFile, data: SvlMnist): string {
+  return run.arms
+    .flatMap(({ arm, evaluation: { mixture } }) =>
+      mixture === undefined
+        ? []
+        : [
+            mixtureSection(arm, mixture, data.modalities, (image) =>
+              dataUri('image/png', encodePng(image)),
+            ),
+          ],
     )
     .join('\n');
 }

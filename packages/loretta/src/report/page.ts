@@ -33,6 +33,7 @@ tr.strong { background: var(--strong); font-weight: 600; }
 figure { margin: 1rem 0; } figcaption { font-size: .85rem; opacity: .8; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); gap: .8rem; }
 .sheet div { text-align: center; font-size: .8rem; } .sheet img { width: 84px; height: 84px; image-rendering: pixelated; border: 3px solid #d55; }
+td { vertical-align: middle; } .strip { image-rendering: pixelated; display: block; max-width: none; }
 .sheet .right img { border-color: #4a4; } .sheet audio { width: 105px; height: 28px; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; } svg { background: #fff; border-radius: 4px; max-width: 100%; height: auto; }
 pre { overflow-x: auto; font-size: .8rem; background: #8881; padding: .8rem; }
