@@ -26,7 +26,8 @@ export const armArgs = {
   arm: { type: 'string', description: 'Arm of the run (default: transitive)' },
   from: {
     type: 'string',
-    description: 'Modalities given, in this order: speech, or speech,text, or none (default: speech)',
+    description:
+      'Modalities given, in this order: speech, or speech,text, or none (default: speech)',
   },
   to: { type: 'string', description: 'Modality wanted (default: image)' },
   input: {
@@ -57,8 +58,8 @@ export const armArgs = {
 } as const satisfies ArgsDef;
 
 type Args = SamplingArgs & { readonly [K in keyof typeof armArgs]?: string | undefined } & {
-    readonly json: boolean;
-  };
+  readonly json: boolean;
+};
 
 /** What is asked, checked before anything is loaded. */
 interface Question {

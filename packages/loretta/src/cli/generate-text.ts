@@ -39,6 +39,56 @@ interface Args extends SamplingArgs {
   readonly json: boolean;
 }
 
+/** @throws UsageError, and what loading throws */
+export async function generateText(args: Args): Promise<void> {
+  const { prompt } = args;
+  if (prompt === undefined) throw new UsageError('--model needs --prompt TEXT');
+  const choice = sampling(args);
+  const most = count('max-tokens', args['max-tokens']);
+  setBackend(chooseBackend(args.backend));
+  const { model, tokenizer, ...lm } = await loadLanguageModel(resolve(args.model));
+  const ids = promptIds({ tokenizer, ...lm }, prompt);
+  const room = roomFor(model.config.maxLength, ids.length);
+  const out = args.json ? null : new Output();
+  const stream = new TextStream(tokenizer);
+  let text = '';
+  const say = async (piece: string): Promise<boolean> => {
+    text += piece;
+    return out === null || (await out.write(piece));
+  };
+  const made = [...ids];
+  let listening = await say(ids.map((id) => stream.push(id)).join(''));
+  let ended = false;
+  const steps = generateStream(model, tensor([ids], { dtype: 'i32' }), {
+    ...choice,
+    maxNewTokens: Math.min(most, room),
+    stopIds: lm.eosIds,
+    // a vocabulary that was rounded up has ids that no text has
+    ...(tokenizer.vocabSize < model.config.vocab ? { allowed: [[0, tokenizer.vocabSize]] } : {}),
+  });
+  if (listening) {
+    for await (const [id] of steps) {
+      made.push(id!);
+      ended = lm.eosIds.includes(id!);
+      if (!ended) listening = await say(stream.push(id!));
+      if (!listening) break;
+    }
+  }
+  await say(stream.end());
+  await out?.write('\n');
+  if (!args.json) return;
+  const stop = ended ? 'end' : most <= room ? 'length' : 'context';
+  console.log(JSON.stringify({ ids: made, text, promptTokens: ids.length, stop }));
+}
+
+function sampling(args: Args): SamplingFilters & { readonly key: Key } {
+  const { greedy, temperature, seed } = args;
+  if (greedy && temperature !== undefined)
+    throw new UsageError('give either --greedy or --temperature');
+  const filters = filtersOf(args);
+  return { ...filters, ...(greedy ? { temperature: 0 } : {}), key: key(integer('seed', seed)) };
+}
+
 /** What goes before every prompt, and the prompt; an empty one is the beginning of a text. */
 function promptIds(
   { tokenizer, prefix, bosId }: Omit<LanguageModel, 'model'>,

@@ -42,7 +42,8 @@ export function positive(name: string, text: string): number {
 /** A number above 0, up to 1. @throws UsageError */
 function share(name: string, text: string): number {
   const x = Number(text);
-  if (!(x > 0 && x <= 1)) throw new UsageError(`--${name} is '${text}': give a number above 0, up to 1`);
+  if (!(x > 0 && x <= 1))
+    throw new UsageError(`--${name} is '${text}': give a number above 0, up to 1`);
   return x;
 }
 
