@@ -141,7 +141,9 @@ function questionOf(args: Args): Question {
 async function main(args: Args): Promise<void> {
   const asked = questionOf(args);
   const filters = filtersOf(args);
-  const guidance = guidanceOf(args.guidance, asked.via.length > 0 ? [] : asked.from);
+  if (asked.via.length > 0 && args.guidance.includes(':'))
+    throw new UsageError('--via takes one scale of --guidance for all steps');
+  const guidance = guidanceOf(args.guidance, asked.from);
   const sampling = { ...filters, guidance, key: key(integer('seed', args.seed)) };
   if (args.out !== undefined && asked.to === 'text')
     throw new UsageError('--out is for images and speech: text is printed');
