@@ -91,34 +91,6 @@ describe('wrong use ends with 2', () => {
       ['generate', '--row', '1', '--input', 'x', '--run', 'none'],
       /either --input or/,
     ],
-    ['the same modality', ['generate', '--from', 'text,image'], /--from and --to are both image/],
-    [
-      'a condition without its value',
-      ['generate', '--from', 'speech,text', '--text', 'x'],
-      /give --speech/,
-    ],
-    [
-      'a value that is not asked for',
-      ['generate', '--text', 'x', '--row', '1'],
-      /--text: --from does not/,
-    ],
-    [
-      'input for nothing',
-      ['generate', '--from', 'none', '--row', '1'],
-      /--from none has no --input/,
-    ],
-    [
-      'a scale of no condition',
-      ['generate', '--row', '1', '--guidance', 'text:2'],
-      /'text' is none of --from speech/,
-    ],
-    ['a link that is given', ['generate', '--row', '1', '--via', 'speech'], /--via speech/],
-    ['a share above 1', ['generate', '--row', '1', '--top-p', '1.5'], /--top-p is '1.5'/],
-    ['chains and candidates', ['generate', '--row', '1', '--chains', '2', '--best', '2'], /either/],
-    ['nothing to fill in', ['impute'], /either --manifest or --rows/],
-    ['rows that miss nothing', ['impute', '--rows', '2'], /--rows needs --missing/],
-    ['a pick that is none', ['impute', '--rows', '2', '--pick', 'x'], /--pick is 'x'/],
-    ['a vote without a consensus', ['impute', '--rows', '2', '--vote'], /--vote needs/],
     ['no rows', ['evaluate', '--rows', '0', '--run', 'none'], /--rows is 0/],
   ];
   beforeAll(() => {
@@ -327,10 +299,6 @@ describe('a run from its start to what is made of it', () => {
 
   test.each([
     ['a manifest that is not there', null, /cannot read this file/],
-    ['one that is no JSON', '[{', /is not JSON/],
-    ['one that is no list', '{}', /expected array/],
-    ['an unknown modality', '[{"speech": "a.wav"}, {"sound": "a.wav"}]', /row 1: .*sound/],
-    ['a row of nothing', '[{"image": null}]', /row 0: has nothing/],
     ['a file that is missing', '[{"image": "none.png"}]', /none\.png/],
     ['a file that is no PNG', '[{"image": "wrong.json"}]', /wrong\.json/],
     ['a text that is too short', '[{"text": "three"}]', /a caption has/],
