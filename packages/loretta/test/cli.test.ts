@@ -31,6 +31,7 @@ const COMMANDS = [
   'train',
   'evaluate',
   'generate',
+  'impute',
   'report',
   'experiments',
   'data',
@@ -163,12 +164,17 @@ describe('a run from its start to what is made of it', () => {
       'commutative.safetensors',
       'report.html',
       'run.json',
+      'transitive-any-to-image.png',
+      'transitive-any-to-speech.png',
       'transitive-speech-to-image.png',
       'transitive.safetensors',
     ]);
     const page = readFileSync(join(root, 'run/report.html'), 'utf8');
     expect(page).toContain('<svg');
     expect(page).toContain('<audio');
+    expect(page).toContain('Any mixture, transitive');
+    expect(page).not.toContain('Any mixture, commutative');
+    expect(page).toMatch(/alt="image from text \+ speech: rows of classes 0 1 /);
     expect(page).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 
@@ -197,6 +203,92 @@ describe('a run from its start to what is made of it', () => {
     expect([ended.code, ended.err]).toEqual([0, '']);
     expect(JSON.parse(ended.out).ids).toHaveLength(16);
     expect([...readFileSync(join(root, 'seven.png')).subarray(1, 4)]).toEqual([80, 78, 71]);
+  });
+
+  test('generate takes several conditions, none, and a way over the link', () => {
+    const wav = put('three.wav', tone(3, 3));
+    const ask = (...words: string[]): { ids: number[]; conditional: number; prior: number } => {
+      const ended = loretta('generate', '--run', 'run', '--to', 'image', '--json', ...words);
+      expect([ended.code, ended.err]).toEqual([0, '']);
+      expect(ended.out.trimEnd().split('\n')).toHaveLength(1);
+      return JSON.parse(ended.out);
+    };
+    const caption = JSON.parse(
+      loretta('generate', '--run', 'run', '--to', 'text', '--input', wav, '--json').out,
+    ).text;
+    const both = ['--from', 'text,speech', '--speech', wav, '--text', caption];
+    for (const found of [
+      ask(...both, '--guidance', 'text:2,speech:1.5', '--top-p', '0.9'),
+      ask('--from', 'none'),
+      ask('--from', 'speech', '--input', wav, '--via', 'text', '--chains', '3'),
+      ask('--from', 'speech,text', '--row', '1', '--best', '3', '--lambda', '0.5'),
+    ]) {
+      expect(found.ids).toHaveLength(16);
+      expect(found.conditional).toBeLessThan(0);
+      expect(found.prior).toBeLessThan(0);
+    }
+  });
+
+  test('impute fills in what a manifest lacks, and leaves the rest', () => {
+    put('rows/three.wav', tone(3, 3));
+    const rows = [{ speech: 'three.wav' }, { speech: 'three.wav', image: null }];
+    put('rows/rows.json', JSON.stringify(rows));
+    const words = ['--manifest', 'rows/rows.json', '--run', 'run', '--out', 'filled', '--json'];
+    const ended = loretta(
+      'impute',
+      ...words,
+      '--route',
+      'chain',
+      '--pick',
+      'consensus',
+      '--n',
+      '2',
+    );
+    expect([ended.code, ended.err]).toEqual([0, '']);
+    const found = JSON.parse(ended.out);
+    expect(found).toEqual(JSON.parse(readFileSync(join(root, 'filled/imputed.json'), 'utf8')));
+    expect(readdirSync(join(root, 'filled')).sort()).toEqual([
+      '0-image.png',
+      '0-text.txt',
+      '1-image.png',
+      '1-text.txt',
+      'imputed.json',
+    ]);
+    for (const row of found.rows) {
+      expect(row.present).toEqual(['speech']);
+      expect(Object.keys(row.imputed).sort()).toEqual(['image', 'text']);
+      const { image, text } = row.imputed;
+      expect(image.from).toEqual(['text']);
+      expect(image.confidence >= 0 && image.confidence <= 1).toBe(true);
+      expect(readFileSync(text.file, 'utf8')).toBe(`${text.text}\n`);
+    }
+  });
+
+  test('impute takes test rows, and says how many are right', () => {
+    const words = ['--rows', '4', '--missing', 'speech', '--run', 'run', '--out', 'tested'];
+    const ended = loretta('impute', ...words);
+    expect(ended.code).toBe(0);
+    expect(ended.out).toMatch(/speech: [\d.]+ % \[.*\] of the class of their row \(chance 10 %\)/);
+    const { rows, accuracy } = JSON.parse(readFileSync(join(root, 'tested/imputed.json'), 'utf8'));
+    expect(rows.map((row: { label: number }) => row.label)).toEqual([0, 1, 2, 3]);
+    expect(rows[0].present.sort()).toEqual(['image', 'text']);
+    expect(accuracy.speech.n).toBe(4);
+    expect(readFileSync(join(root, 'tested/0-speech.wav')).subarray(0, 4).toString()).toBe('RIFF');
+  });
+
+  test.each([
+    ['a manifest that is not there', null, /cannot read this file/],
+    ['a file that is missing', '[{"image": "none.png"}]', /none\.png/],
+    ['a file that is no PNG', '[{"image": "wrong.json"}]', /wrong\.json/],
+    ['a text that is too short', '[{"text": "three"}]', /a caption has/],
+  ])('impute refuses %s and writes nothing', (_name, text, message) => {
+    rmSync(join(root, 'wrong.json'), { force: true });
+    if (text !== null) put('wrong.json', text);
+    const before = readdirSync(root);
+    const ended = loretta('impute', '--manifest', 'wrong.json', '--run', 'run', '--out', 'wrong');
+    expect(complaint(ended)).toMatch(message);
+    expect(ended.code).toBe(1);
+    expect(readdirSync(root)).toEqual(before);
   });
 
   test('a checkpoint of another architecture is refused and nothing is written', () => {

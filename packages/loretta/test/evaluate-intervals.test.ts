@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { apart, hits, meanOf, proportion, rangeOf } from '../src/evaluate/intervals';
+import { apart, auc, hits, meanOf, proportion, rangeOf } from '../src/evaluate/intervals';
 
 const estimate = (low: number, high: number) => ({ value: (low + high) / 2, low, high, n: 1 });
 
@@ -73,5 +73,17 @@ describe('apart', () => {
     expect(apart(estimate(2, 3), estimate(0, 1))).toBe(true);
     expect(apart(estimate(0, 1), estimate(1, 2))).toBe(false);
     expect(apart(estimate(0, 3), estimate(1, 2))).toBe(false);
+  });
+});
+
+describe('auc', () => {
+  it.each([
+    [[0.9, 0.8, 0.2, 0.1], [0, 1], 1],
+    [[0.9, 0.8, 0.2, 0.1], [2, 3], 0],
+    [[0.9, 0.8, 0.2, 0.1], [0, 3], 0.5],
+    [[0.5, 0.5, 0.1], [0], 0.75],
+    [[0.5, 0.2], [], 0.5],
+  ])('of %j, right at %j, is %d', (scores, right, wanted) => {
+    expect(auc(scores, (i) => (right as number[]).includes(i))).toBe(wanted);
   });
 });

@@ -4,6 +4,7 @@ import { directionMatrix, type EvaluationContext, otherClass } from '../src/eval
 import { balanced, evaluate } from '../src/evaluate/evaluate';
 import { type Judge, trainJudge } from '../src/evaluate/judge';
 import { chain, matching } from '../src/evaluate/matching';
+import { mixture } from '../src/evaluate/mixture';
 import { probe } from '../src/evaluate/probe';
 import { logLikelihood } from '../src/infer/score';
 import { evaluateSkill } from '../src/experiment/skill';
@@ -150,6 +151,41 @@ describe('probe', () => {
     await probe(context(trained), 'A', 'C', 40);
     await matching(context(trained), 'A', 'C', 8);
     expect(buffers()).toBe(before);
+  });
+});
+
+describe('mixture', () => {
+  it('asks in every way, and its numbers are those of the trained model', async () => {
+    const { vocab, graph } = trained;
+    const c = { ...context(trained), rows: 40 };
+    const found = await mixture(c, graph, 2);
+    const of = (from: string, target: string): number =>
+      found.subsets.find((x) => x.from === from && x.target === target)!.accuracy!.value;
+    expect(found.subsets.filter((x) => x.target === 'A').map((x) => x.from)).toEqual([
+      'nothing',
+      'B',
+      'C',
+      'B + C',
+      'C + B',
+      'B · C',
+    ]);
+    expect(of('B', 'A')).toBeGreaterThan(2 / CLASSES); // seen together
+    expect(found.guidance).toHaveLength(8);
+    expect(found.best).toHaveLength(10);
+    expect(found.impute.map((x) => x.from)).toContain('A, chain, consensus');
+    for (const strip of [...found.subsets, ...found.best, ...found.infill, ...found.impute]) {
+      expect(strip.ids).toHaveLength(10);
+      expect(strip.judged).toHaveLength(10);
+      const { vocabSize } = vocab.modality(strip.target);
+      expect(strip.ids.flat().every((id) => id >= 0 && id < vocabSize)).toBe(true);
+    }
+    const [before, ...filled] = found.infill.filter((x) => x.target === 'A');
+    const [start, end] = before!.span;
+    for (const strip of filled) {
+      const outside = (ids: readonly number[]): number[] =>
+        ids.filter((_, i) => i < start || i >= end);
+      expect(strip.ids.map(outside)).toEqual(before!.ids.map(outside));
+    }
   });
 });
 

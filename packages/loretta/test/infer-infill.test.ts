@@ -1,15 +1,17 @@
 /** Spans filled in: what is outside stays, what is inside is what the model says. */
-import { key, tensor, tidy, ValueError } from '@loretta-ts/core';
-import type { Decoder } from '@loretta-ts/nn';
+import { hostRandom, key, tensor, tidy, ValueError, valueAndGrad } from '@loretta-ts/core';
+import { AdamW, type Decoder } from '@loretta-ts/nn';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { infill } from '../src/infer/infill';
 import { infillByImportance } from '../src/infer/infill-importance';
-import type { Span } from '../src/objectives/masked';
+import { packedLoss } from '../src/loss';
+import { causal } from '../src/objectives/causal';
+import { masked, type Span } from '../src/objectives/masked';
 import type { Block } from '../src/sequence';
 import { Vocabulary } from '../src/vocabulary';
 import { blocksOf, checkBlock, everyBlock, PAIR, slowLogLikelihood, wide } from './infer-setup';
-import { smallModel, TRIPLE, useCpu } from './objectives-setup';
+import { chainContext, smallModel, TRIPLE, useCpu } from './objectives-setup';
 
 const vocab = new Vocabulary(TRIPLE);
 beforeAll(useCpu);
@@ -110,6 +112,44 @@ describe('infill', () => {
     }
     model.dispose();
   });
+
+  it('of a model trained with causal masking knows what only the right side tells', async () => {
+    const copy = new Vocabulary([{ name: 'X', vocabSize: 4, length: 3, variable: false }]);
+    const model = smallModel(copy, { initStd: 0.1, layers: 2 });
+    const optimizer = new AdamW(model.namedParameters(), { lr: 1e-2 });
+    const random = hostRandom(3);
+    const draw = (b: number): Int32Array =>
+      copy.toJoint(
+        'X',
+        Int32Array.from(
+          Array.from({ length: b }, () => {
+            const [first, middle] = [random.int(4), random.int(4)];
+            return [first, middle, first]; // the third token is the first again
+          }).flat(),
+        ),
+      );
+    const objective = masked(causal({ order: ['X'] }), { probability: 1 });
+    for (let step = 0; step < 150; step++) {
+      const context = chainContext(copy, model, step);
+      const { packed } = await objective({ b: 32, blocks: { X: draw(32) } }, context);
+      tidy(() => {
+        const { grads } = valueAndGrad(
+          model.parameters(),
+          () => packedLoss(model, copy, packed).loss,
+        );
+        optimizer.step(grads);
+      });
+    }
+    const ids = draw(40);
+    const hidden: Block = { modality: 'X', ids: ids.slice(), generated: false };
+    const [from] = copy.content('X');
+    for (let row = 0; row < 40; row++) hidden.ids[3 * row] = from; // what was there is not looked at
+    const found = await infill(model, copy, [], hidden, [0, 1], { temperature: 0 });
+    const right = Array.from({ length: 40 }, (_, row) => found[3 * row] === ids[3 * row]);
+    expect(right.filter(Boolean).length).toBeGreaterThan(36); // chance is 10
+    optimizer.dispose();
+    model.dispose();
+  }, 30_000);
 
   const wrong: readonly (readonly [string, string, Span, object, string])[] = [
     ['an empty span', 'A', [1, 1], {}, 'empty or no span'],

@@ -113,7 +113,10 @@ function questionOf(args: Args): Question {
 export async function generateModality(args: Args): Promise<void> {
   const asked = questionOf(args);
   const filters = filtersOf(args);
-  const guidance = guidanceOf(args.guidance ?? '3', asked.via.length > 0 ? [] : asked.from);
+  const scales = args.guidance ?? '3';
+  if (asked.via.length > 0 && scales.includes(':'))
+    throw new UsageError('--via takes one scale of --guidance for all steps');
+  const guidance = guidanceOf(scales, asked.from);
   const sampling = { ...filters, guidance, key: key(integer('seed', args.seed)) };
   if (args.out !== undefined && asked.to === 'text')
     throw new UsageError('--out is for images and speech: text is printed');

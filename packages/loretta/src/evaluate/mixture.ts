@@ -54,6 +54,8 @@ export const mixtureRows = (arm: string): number => (arm.startsWith('transitive'
 const SHOWN = 10;
 /** Scales side by side. */
 const SCALES = [1, 2, 3, 5] as const;
+/** Right and wrong rows that there must be of each for a word on confidence. */
+const FEWEST = 5;
 /** Candidates of a row. */
 const CANDIDATES = 8;
 
@@ -210,7 +212,7 @@ async function infilled(
     );
   };
   const near = graph.neighbours(name).slice(0, 1);
-  const strips = [await strip(c, name, 'before', block!.ids), await fill([]), await fill(near)];
+  const strips = [await strip(c, name, 'all of it', block!.ids), await fill([]), await fill(near)];
   return strips.map((x) => ({ ...x, span }));
 }
 
@@ -240,13 +242,11 @@ async function imputed(
     const ids = Int32Array.from(found.flatMap(({ row }) => [...row[to]!]));
     const classes = await judged(c, to, ids);
     const confidence = found.map((x) => x.imputed[to]!.confidence);
+    const right = (i: number): boolean => classes[i] === c.data.test.labels[i];
+    const hit = confidence.filter((_, i) => right(i)).length;
+    const enough = Math.min(hit, c.rows - hit) >= FEWEST;
     return await strip(c, to, `${from}, ${way.route}, ${way.pick}`, ids, {
-      numbers: {
-        'confidence tells right from wrong': auc(
-          confidence,
-          (i) => classes[i] === c.data.test.labels[i],
-        ),
-      },
+      numbers: enough ? { 'confidence tells right from wrong': auc(confidence, right) } : {},
     });
   });
 }

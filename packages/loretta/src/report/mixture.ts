@@ -19,7 +19,7 @@ export function mixtureSection(
 ): string {
   const table = (strips: readonly MixtureStrip[]): string =>
     stripTable(strips, found, modalities, uri);
-  const before = found.infill.map((x) => (x.from === 'before' ? holed(x, modalities, uri) : ''));
+  const before = found.infill.map((x) => (x.from === 'all of it' ? holed(x, modalities, uri) : ''));
   return [
     `<h2>Any mixture, ${escapeHtml(arm)}</h2>`,
     `<p>One model, asked in every way; ten test rows are shown and ${found.rows} are counted. The frame is green where the judge sees the class of the row. A recording is shown as the cepstrum of the training recording nearest to its codes.</p>`,
@@ -36,7 +36,7 @@ export function mixtureSection(
     before.join('\n'),
     table(found.infill),
     '<h3>Imputation of a missing modality</h3>',
-    '<p>“confidence tells right from wrong” is the area under the ROC curve; .5 is chance.</p>',
+    '<p>“confidence tells right from wrong” is the area under the ROC curve; .5 is chance, nothing where fewer than five rows are right or wrong. It knows whether a block goes with what it was made from, not whether a link on the way was right.</p>',
     table(found.impute),
   ].join('\n');
 }
