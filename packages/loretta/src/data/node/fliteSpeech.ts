@@ -21,6 +21,8 @@ const RECIPE = 1;
 
 /**
  * Labelled recordings of the ten digits: about 8 s of work, or a file of some 20 MB from the cache.
+ * Either way the samples are those of the file, 16-bit: the codebook of a model must come out the same in the next run,
+ * and k-means turns the smallest difference into another one.
  * @throws DataError when the package is not installed or fails
  */
 export async function fliteSpeech(options: FliteSpeechOptions): Promise<RawSource<Wave>> {
@@ -32,7 +34,7 @@ export async function fliteSpeech(options: FliteSpeechOptions): Promise<RawSourc
   const cached = file === undefined ? null : readCache(file);
   if (cached !== null) return cached;
   const flite = await Flite.compile(readWasm());
-  const source = spokenDigits(flite, options);
+  const source = toSixteenBits(spokenDigits(flite, options));
   if (file !== undefined && cacheDir !== undefined) writeCache(cacheDir, file, source);
   return source;
 }
@@ -92,6 +94,17 @@ function writeCache(folder: string, file: string, source: RawSource<Wave>): void
 
 const toPcm = (value: number): number =>
   Math.max(-32768, Math.min(32767, Math.round(value * 32768)));
+
+function toSixteenBits(source: RawSource<Wave>): RawSource<Wave> {
+  const rounded = (set: Labelled<Wave>): Labelled<Wave> => ({
+    ...set,
+    items: set.items.map((wave) => ({
+      ...wave,
+      samples: Float32Array.from(Int16Array.from(wave.samples, toPcm), (v) => v / 32768),
+    })),
+  });
+  return { ...source, train: rounded(source.train), test: rounded(source.test) };
+}
 
 function describe(set: Labelled<Wave>): CachedSplit {
   return { labels: [...set.labels], lengths: set.items.map((wave) => wave.samples.length) };
