@@ -116,7 +116,11 @@ describe('loretta generate --model', () => {
     ['a negative temperature', [...words, '--temperature=-1'], /--temperature is '-1': give a num/],
     ['two temperatures', [...words, '--greedy', '--temperature', '1'], /either --greedy or --temp/],
     ['no mass', [...words, '--top-p', '0'], /--top-p is '0': give a number above 0/],
-    ['too much mass', [...words, '--top-p', '1.1'], /--top-p is '1.1': give a number above 0, up to 1/],
+    [
+      'too much mass',
+      [...words, '--top-p', '1.1'],
+      /--top-p is '1.1': give a number above 0, up to 1/,
+    ],
     ['nothing to choose from', [...words, '--top-k', '0'], /--top-k is 0/],
     ['a seed that is none', [...words, '--seed', 'x'], /--seed is 'x'/],
     ['a long prompt', ['--model', tiny, '--prompt', '0123456789abc'], /has 13 tokens: the model r/],
