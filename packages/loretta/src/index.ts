@@ -68,7 +68,15 @@ export {
   trainJudges,
   type UnseenPair,
 } from './evaluate/evaluate';
-export { type Mixture, type MixtureStrip, mixture, mixtureRows } from './evaluate/mixture';
+export {
+  type Mixture,
+  type InfilledStrip,
+  type MixtureStrip,
+  mixture,
+  mixtureRows,
+} from './evaluate/mixture';
+export { type Cohort, type CoxHead, concordance, fitCox, simulateCohort } from './compare/survival';
+export { type BidirectionalOptions, bidirectional } from './objectives/bidirectional';
 export { apart, type Estimate, meanOf, proportion, rangeOf } from './evaluate/intervals';
 export { Judge, type JudgeOptions, trainJudge } from './evaluate/judge';
 export { chain, matching } from './evaluate/matching';

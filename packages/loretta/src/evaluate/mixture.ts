@@ -29,6 +29,12 @@ export interface MixtureStrip {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
+/** A strip whose blocks were filled in. */
+export interface InfilledStrip extends MixtureStrip {
+  /** Tokens from the first to before the second were taken out. */
+  readonly span: readonly [number, number];
+}
+
 /** Results of all ways. */
 export interface Mixture {
   /** Rows that count. */
@@ -42,7 +48,7 @@ export interface Mixture {
   /** Never-seen directions: a sample, the best of n, the consensus of n chains. */
   readonly best: readonly MixtureStrip[];
   /** Spans taken out and filled in; the first strip of a modality is the truth. */
-  readonly infill: readonly (MixtureStrip & { readonly span: readonly [number, number] })[];
+  readonly infill: readonly InfilledStrip[];
   /** Missing modalities filled in by each route. */
   readonly impute: readonly MixtureStrip[];
 }
@@ -178,7 +184,7 @@ async function infilled(
   graph: ModalityGraph,
   name: string,
   stream: number,
-): Promise<(MixtureStrip & { span: readonly [number, number] })[]> {
+): Promise<InfilledStrip[]> {
   const { model, vocab, rows } = c;
   const { length, variable } = vocab.modality(name);
   const span = [Math.floor(length / 4), Math.ceil((3 * length) / 4)] as const;

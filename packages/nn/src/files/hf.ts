@@ -43,7 +43,9 @@ export function decoderConfigFromHf(
  * @throws CheckpointError that names the field that no family can say
  */
 export function decoderConfigToHf(config: DecoderConfig): {
+  /** Which family it is. */
   readonly family: HfFamily;
+  /** The content of the file. */
   readonly json: Readonly<Record<string, unknown>>;
 } {
   const resolved = resolveDecoderConfig(config);
