@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { groupNames, HOST_GROUPS, readGroup } from '../conformance/format';
 import { runGroup } from '../conformance/runner';
 import { mode } from '../../packages/backend-gpu/test/modes/mode';
-import { decoderRun, lorettaRun, mixerRun, vqRun } from './runs';
+import { decoderRun, latentRun, lorettaRun, mixerRun, vqRun } from './runs';
 import { expectClose } from './tolerance';
 
 const shared = fileURLToPath(new URL('../../../shared/conformance', import.meta.url));
@@ -74,3 +74,16 @@ it.each(['attention', 'mamba', 'hyena'] as const)(
     expect(backend.memory().buffers).toBe(before);
   },
 );
+
+it(`a decoder of vectors has the losses of the CPU backend, and generates the same, gpu:${mode}`, async () => {
+  const before = backend.memory().buffers;
+  const want = await latentRun(reference);
+  const got = await latentRun(backend);
+  expect(want.losses.at(-1)!).toBeLessThan(want.losses[0]! - 0.3);
+  expectClose(got.losses, want.losses);
+  expect(got.vectors).toHaveLength(want.vectors.length);
+  const apart = got.vectors.map((x, i) => Math.abs(x - want.vectors[i]!));
+  expect(Math.max(...apart)).toBeLessThan(0.01);
+  expect(got.tokens).toEqual(want.tokens);
+  expect(backend.memory().buffers).toBe(before);
+});

@@ -15,7 +15,9 @@ import {
   crossEntropyLoss,
   Decoder,
   generateFixed,
+  generateLatents,
   type MixerKind,
+  mixtureNll,
   trainVqVae,
   VqVae,
 } from '@loretta-ts/nn';
@@ -90,6 +92,50 @@ export async function mixerRun(
   decoder.dispose();
   for (const x of [ids, attentionMask, logits, tokens]) x.dispose();
   return result;
+}
+
+/** Losses of a decoder of ids and vectors on a fixed pattern, then the vectors and ids that it generates. */
+export async function latentRun(backend: Backend): Promise<{
+  readonly losses: readonly number[];
+  readonly vectors: readonly number[];
+  readonly tokens: readonly number[];
+}> {
+  setBackend(backend);
+  const latent = { dim: 3, components: 2 };
+  const decoder = new Decoder(
+    { vocab, layers: 2, dim: 16, heads: 2, maxLength: 2 * length, latent },
+    key(7),
+  );
+  const optimizer = new AdamW(decoder.namedParameters(), { lr: 1e-2 });
+  const shape = [batch, length];
+  const ids = tensor(
+    Int32Array.from({ length: batch * length }, (_, i) => (i % 2 === 0 ? 1 : (3 * i) % vocab)),
+    { shape },
+  );
+  const latents = tensor(
+    Float32Array.from({ length: 3 * batch * length }, (_, i) =>
+      Math.floor(i / 3) % 2 === 0 ? Math.sin(0.3 * i) : 0,
+    ),
+    { shape: [...shape, 3] },
+  );
+  const losses: number[] = [];
+  for (let t = 0; t < 10; t++) {
+    const { value, grads } = valueAndGrad(decoder.parameters(), () => {
+      const hidden = decoder.forward(ids, { latents }).narrow(1, 0, length - 1);
+      const nll = mixtureNll(decoder.latentParams(hidden), latents.narrow(1, 1, length - 1));
+      return crossEntropyLoss(decoder.logits(hidden), ids.narrow(1, 1, length - 1)).add(nll.mean());
+    });
+    losses.push(await value.item());
+    tidy(() => optimizer.step(grads));
+    grads.dispose();
+    value.dispose();
+  }
+  const made = generateLatents(decoder, ids, { maxNewTokens: 6, tokenId: 1, key: key(2), latents });
+  const next = generateFixed(decoder, ids, { maxNewTokens: 6, temperature: 0, latents });
+  const vectors = [...(await made.data())].map(Number);
+  const tokens = [...(await next.data())].map(Number);
+  for (const x of [made, next, ids, latents, optimizer, decoder]) x.dispose();
+  return { losses, vectors, tokens };
 }
 
 /** Steps of LoReTTa on the toy chain, commutative and transitive in turn; the transitive ones generate. */

@@ -30,6 +30,7 @@ export {
   type PairedData,
   type RealSources,
 } from './data/neverPaired';
+export { PatchLatents, type PatchLatentsOptions } from './data/patchLatents';
 export type { Comparison, Reconstructed } from './data/reconstruction';
 export {
   type PairBatch,
@@ -90,6 +91,13 @@ export {
   runExperiment,
 } from './experiment/run';
 export { type ArmProgress, type ArmResult, type CurvePoint, runArm } from './experiment/run-arm';
+export {
+  LATENT_SETTINGS,
+  type LatentDirection,
+  type LatentName,
+  LatentRun,
+  type LatentSettings,
+} from './experiment/latent-run';
 export type { Skill } from './experiment/skill';
 export {
   type ToyDirection,
@@ -114,6 +122,7 @@ export {
   generateBlock,
   type SamplingOptions,
 } from './infer/generate-block';
+export { type GenerateLatentBlockOptions, generateLatentBlock } from './infer/generate-latents';
 export type { GuidanceBranch, GuidanceSetting } from './infer/guidance';
 export {
   type Imputed,

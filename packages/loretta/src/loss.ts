@@ -1,7 +1,12 @@
-/** Next-token loss, split by modality: the mean over modalities of the mean over their targets (LORETTA §1.5, 10). */
+/**
+ * Next-token loss, split by modality: the mean over modalities of the mean over their targets (LORETTA §1.5, 10). A
+ * target that is an id costs its cross-entropy, one that is a vector its negative log-density per dimension.
+ */
 import {
+  concat,
   crossEntropy,
   embedding,
+  indexSelect,
   type Key,
   matmul,
   stopGradient,
@@ -9,7 +14,7 @@ import {
   tensor,
   ValueError,
 } from '@loretta-ts/core';
-import { type Decoder, selectRows } from '@loretta-ts/nn';
+import { type Decoder, mixtureNll, selectRows } from '@loretta-ts/nn';
 import type { Packed } from './sequence';
 import { Vocabulary } from './vocabulary';
 
@@ -29,7 +34,7 @@ export interface LossOptions {
 export interface LossParts {
   /** Scalar, nats. */
   readonly loss: Tensor;
-  /** `[m]` summed nats of every modality; no gradient flows through it. */
+  /** `[m]` summed nats of every modality, of vectors nats per dimension; no gradient flows through it. */
   readonly sums: Tensor;
   /** Targets of every modality, `[m]`. */
   readonly counts: number[];
@@ -64,9 +69,16 @@ export function packedLoss(
   );
   const { dtype } = model.config;
   const hidden = forwardPacked(model, packed, key); // [b, t, d]
-  const all = model.logits(selectRows(hidden, tensor(rows))); // [n, v]
-  const logits = constrained ? all.add(embedding(rangeTable(vocab, dtype), tensor(keys))) : all;
-  const losses = crossEntropy(logits, tensor(targets)); // [n]
+  const losses = targetLosses(vocab, keys, {
+    ids: (of) => {
+      const all = model.logits(selectRows(hidden, tensor(of(rows)))); // [n, v]
+      const logits = constrained
+        ? all.add(embedding(rangeTable(vocab, dtype), tensor(of(keys))))
+        : all;
+      return crossEntropy(logits, tensor(of(targets))); // [n]
+    },
+    vectors: (of) => latentNats(model, vocab, packed, hidden, of(rows)).div(vocab.latentDim!),
+  }); // [n]
   const perModality = tensor(membership(keys, counts.length), { shape: [n, counts.length] }).cast(
     dtype,
   ); // [n, m]
@@ -80,7 +92,7 @@ export function packedLoss(
 /** `[b, t, d]`: hidden states of packed rows, with the positions and segments that the model wants. */
 export function forwardPacked(model: Decoder, packed: Packed, key: Key | null = null): Tensor {
   const shape = [packed.b, packed.t];
-  const { segments, positions } = packed;
+  const { segments, positions, latents } = packed;
   const absolute = model.config.positions.some((kind) => kind !== 'within-block');
   return model.forward(tensor(packed.ids, { shape }), {
     key,
@@ -99,9 +111,65 @@ export function forwardPacked(model: Decoder, packed: Packed, key: Key | null = 
             },
           ),
         }),
+    ...(latents === undefined
+      ? {}
+      : {
+          latents: tensor(latents, { shape: [...shape, latents.length / packed.ids.length] }).cast(
+            model.config.dtype,
+          ),
+        }),
     ...(segments === undefined ? {} : { segments: tensor(segments, { shape }) }),
     ...(positions === undefined || !absolute ? {} : { positions: tensor(positions, { shape }) }),
   });
+}
+
+/**
+ * `[n]` nats of the vectors behind places in the flattened `[b · t]`, from `hidden` `[b, t, d]`.
+ * @throws ValueError when the model has no `latent`
+ */
+export function latentNats(
+  model: Decoder,
+  vocab: Vocabulary,
+  { latentTargets }: Packed,
+  hidden: Tensor,
+  places: Int32Array,
+): Tensor {
+  const dim = vocab.latentDim!;
+  const wanted = new Float32Array(places.length * dim);
+  places.forEach((at, i) => {
+    wanted.set(latentTargets!.subarray(at * dim, (at + 1) * dim), i * dim);
+  });
+  const z = tensor(wanted, { shape: [places.length, dim] }).cast(model.config.dtype);
+  return mixtureNll(model.latentParams(selectRows(hidden, tensor(places))), z);
+}
+
+/** Takes the entries of some targets. */
+type Take = (of: Int32Array) => Int32Array;
+
+/** `[n]` losses in the order of the targets, from those that are ids and those that are vectors. */
+function targetLosses(
+  vocab: Vocabulary,
+  keys: Int32Array,
+  losses: { readonly ids: (of: Take) => Tensor; readonly vectors: (of: Take) => Tensor },
+): Tensor {
+  const latent = vocab.modalities.map((m) => m.latent !== undefined);
+  const places: [number[], number[]] = [[], []];
+  keys.forEach((m, i) => {
+    places[latent[m] ? 1 : 0].push(i);
+  });
+  const [ids, vectors] = places;
+  const take =
+    (chosen: readonly number[]): Take =>
+    (of) =>
+      chosen.length === of.length ? of : Int32Array.from(chosen, (i) => of[i]!);
+  if (vectors.length === 0) return losses.ids(take(ids));
+  if (ids.length === 0) return losses.vectors(take(vectors));
+  const both = concat([losses.ids(take(ids)), losses.vectors(take(vectors))], 0);
+  const order = new Int32Array(keys.length);
+  [...ids, ...vectors].forEach((place, i) => {
+    order[place] = i;
+  });
+  return indexSelect(both, tensor(order), 0);
 }
 
 /** Weight of each modality's mean: in the sum over those that are targets, 1. @throws ValueError */

@@ -2,6 +2,7 @@
  * The parts of `@loretta-ts/loretta` that need a file system: data sets from files, runs on disk, the report.
  * @module @loretta-ts/loretta/node
  */
+export { mnistFolder, mnistPackage } from './data/node/mnistFiles';
 export {
   type EmbeddedOptions,
   embeddedSvl,

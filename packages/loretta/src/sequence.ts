@@ -1,5 +1,13 @@
 /** Blocks of several modalities as one token sequence per row, shifted by one: input is tokens[:-1], target tokens[1:]. */
 import { ValueError } from '@loretta-ts/core';
+import {
+  checkLatents,
+  copyLatents,
+  latentDim,
+  latentSize,
+  latentsOf,
+  putLatent,
+} from './sequence-latents';
 import { Vocabulary } from './vocabulary';
 
 /** Target of a position that carries no loss. */
@@ -11,6 +19,8 @@ export interface Block {
   readonly modality: string;
   /** `[b, length]` joint ids; a shorter row of a variable modality has its end token, then PAD. */
   readonly ids: Int32Array;
+  /** `[b, length, z]`: the vectors of a latent modality, whose ids are all its placeholder. */
+  readonly latents?: Float32Array;
   /** Made by the model: a pseudo-modality. */
   readonly generated: boolean;
 }
@@ -29,6 +39,10 @@ export interface Packed {
   readonly targets: Int32Array;
   /** `[b, t]` index of the modality that the target counts for, −1 where there is no loss. */
   readonly weightsKey: Int8Array;
+  /** `[b, t, z]` vectors of the input's latent tokens, zeros elsewhere. Absent without latent modalities. */
+  readonly latents?: Float32Array;
+  /** `[b, t, z]` vectors of the next tokens; present with `latents`. */
+  readonly latentTargets?: Float32Array;
   /** `[b]` last token of each row, which is no input. Absent after `packSegments`. */
   readonly last?: Int32Array;
   /** `[b, t]` number of the sequence inside the row: tokens see only their own. Absent: one sequence a row. */
@@ -43,6 +57,8 @@ export interface TokenRow {
   readonly within: number[];
   /** Modality that a token counts for when it is a target, −1 for none. */
   readonly counts: number[];
+  /** Vector of each token, null for those without; absent where no token has one. */
+  readonly latents?: (Float32Array | null)[];
 }
 
 /** Which targets carry loss: those of real blocks, or of generated ones too. */
@@ -63,9 +79,15 @@ export function pack(
   const b = order.length;
   if (b === 0) fail('there are no rows');
   const sources = blocks.map((block) => blockSource(vocab, block, b, lossOn));
+  const latent = blocks.some((block) => block.latents !== undefined);
   return packRows(
     order.map((places, row) => {
-      const made: TokenRow = { ids: [], within: [], counts: [] };
+      const made: TokenRow = {
+        ids: [],
+        within: [],
+        counts: [],
+        ...(latent ? { latents: [] } : {}),
+      };
       if (places.length === 0) fail(`row ${row} has no block`);
       for (const place of places) {
         const source =
@@ -86,14 +108,17 @@ export function sameOrder(b: number, order: readonly number[]): (readonly number
 export function packRows(rows: readonly TokenRow[]): Packed {
   const b = rows.length;
   const t = rows.reduce((longest, row) => Math.max(longest, row.ids.length), 0) - 1;
-  const packed = empty(b, t);
+  const dim = latentDim(rows);
+  const packed = empty(b, t, dim);
   const last = new Int32Array(b);
-  rows.forEach(({ ids, within, counts }, row) => {
+  rows.forEach(({ ids, within, counts, latents }, row) => {
     if (ids.length < 2) fail(`row ${row} has ${ids.length} tokens: two at least`);
     const at = row * t;
     for (let j = 0; j + 1 < ids.length; j++) {
       packed.ids[at + j] = ids[j]!;
       packed.within[at + j] = within[j]!;
+      putLatent(packed.latents, at + j, latents?.[j]);
+      putLatent(packed.latentTargets, at + j, latents?.[j + 1]);
       if (counts[j + 1]! < 0) continue;
       packed.targets[at + j] = ids[j + 1]!;
       packed.weightsKey[at + j] = counts[j + 1]!;
@@ -117,6 +142,7 @@ export function unpackRows(vocab: Vocabulary, packed: Packed): TokenRow[] {
       ids: [...ids.subarray(at, at + n), end],
       within: [...within.subarray(at, at + n), place],
       counts: [-1, ...weightsKey.subarray(at, at + n)],
+      ...latentsOf(vocab, packed, at, n, end),
     };
   });
 }
@@ -128,7 +154,7 @@ export function concatPacked(list: readonly Packed[]): Packed {
   if (list.length === 1) return first;
   const b = list.reduce((n, p) => n + p.b, 0);
   const t = list.reduce((n, p) => Math.max(n, p.t), 0);
-  const out = empty(b, t);
+  const out = empty(b, t, latentSize(list));
   const segmented = list.some((p) => p.segments !== undefined);
   const segments = new Int32Array(segmented ? b * t : 0);
   const positions = new Int32Array(segmented ? b * t : 0);
@@ -141,6 +167,7 @@ export function concatPacked(list: readonly Packed[]): Packed {
       out.within.set(p.within.subarray(from, to), at);
       out.targets.set(p.targets.subarray(from, to), at);
       out.weightsKey.set(p.weightsKey.subarray(from, to), at);
+      copyLatents(out, at, p, from, to);
       last[row] = p.last?.[i] ?? Vocabulary.PAD;
       if (!segmented) continue;
       for (let j = 0; j < t; j++) positions[at + j] = j;
@@ -171,7 +198,7 @@ export function packSegments(packed: Packed, t: number): Packed {
       open.rows.push(row);
     }
   }
-  const out = empty(bins.length, t);
+  const out = empty(bins.length, t, latentSize([packed]));
   const segments = new Int32Array(bins.length * t).fill(-1); // padding sees padding
   const positions = new Int32Array(bins.length * t);
   bins.forEach(({ rows }, i) => {
@@ -183,6 +210,7 @@ export function packSegments(packed: Packed, t: number): Packed {
       out.within.set(packed.within.subarray(from, to), at);
       out.targets.set(packed.targets.subarray(from, to), at);
       out.weightsKey.set(packed.weightsKey.subarray(from, to), at);
+      copyLatents(out, at, packed, from, to);
       for (let j = 0; j < n; j++) positions[at + j] = j;
       segments.fill(segment, at, at + n);
       at += n;
@@ -198,11 +226,13 @@ interface BlockSource {
   readonly start: number;
   readonly row: number;
   readonly counts: number;
+  /** `[b, width, z]`; null for ids. */
+  readonly latents: Float32Array | null;
 }
 
 function blockSource(
   vocab: Vocabulary,
-  { modality, ids, generated }: Block,
+  { modality, ids, latents, generated }: Block,
   b: number,
   lossOn: LossOn,
 ): BlockSource {
@@ -214,12 +244,14 @@ function blockSource(
     );
   }
   checkIds(vocab, modality, ids, width);
+  checkLatents(vocab, modality, latents, ids.length);
   return {
     ids,
     width,
     start: vocab.start(modality),
     row: vocab.within(modality, 0),
     counts: generated && lossOn === 'real' ? -1 : vocab.index(modality),
+    latents: latents ?? null,
   };
 }
 
@@ -244,9 +276,11 @@ function checkIds(vocab: Vocabulary, modality: string, ids: Int32Array, width: n
 
 function appendBlock(
   to: TokenRow,
-  { ids, width, start, row: place, counts }: BlockSource,
+  { ids, width, start, row: place, counts, latents }: BlockSource,
   row: number,
 ): void {
+  const dim = (latents?.length ?? 0) / ids.length;
+  to.latents?.push(null);
   to.ids.push(start);
   to.within.push(place);
   to.counts.push(-1);
@@ -256,6 +290,8 @@ function appendBlock(
     to.ids.push(id);
     to.within.push(place + 1 + j);
     to.counts.push(counts);
+    const at = row * width + j;
+    to.latents?.push(latents?.subarray(at * dim, (at + 1) * dim) ?? null);
   }
 }
 
@@ -266,7 +302,7 @@ function rowLength({ ids, t }: Packed, row: number): number {
   return n;
 }
 
-function empty(b: number, t: number): Packed {
+function empty(b: number, t: number, dim: number): Packed {
   return {
     b,
     t,
@@ -274,6 +310,12 @@ function empty(b: number, t: number): Packed {
     within: new Int32Array(b * t),
     targets: new Int32Array(b * t).fill(NO_TARGET),
     weightsKey: new Int8Array(b * t).fill(-1),
+    ...(dim === 0
+      ? {}
+      : {
+          latents: new Float32Array(b * t * dim),
+          latentTargets: new Float32Array(b * t * dim),
+        }),
   };
 }
 

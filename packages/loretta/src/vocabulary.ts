@@ -23,6 +23,8 @@ export class Vocabulary {
   readonly size: number;
   /** Rows of the within-block table. Row 0 is for tokens outside every block. */
   readonly withinSize: number;
+  /** Numbers of a vector of the modalities that have vectors; null where none has. */
+  readonly latentDim: number | null;
   /** The modalities, in the order of their ids. */
   readonly modalities: readonly Modality[];
   readonly #index: ReadonlyMap<string, number>;
@@ -55,6 +57,7 @@ export class Vocabulary {
       id += vocabSize + 2;
       row += length + 1;
     });
+    this.latentDim = latentDim(modalities);
     const owner = new Int8Array(id).fill(-1);
     starts.forEach((start, m) => {
       owner.fill(m, start, starts[m + 1] ?? id);
@@ -87,6 +90,11 @@ export class Vocabulary {
   /** End token: closes a block of a variable modality that is shorter than its longest. */
   end(name: string): number {
     return this.start(name) + 1 + this.modality(name).vocabSize;
+  }
+
+  /** Whether its content is vectors. @throws ValueError for an unknown name */
+  isLatent(name: string): boolean {
+    return this.modality(name).latent !== undefined;
   }
 
   /** Ids of the content tokens, from the first to before the second. */
@@ -142,6 +150,23 @@ export class Vocabulary {
       fail(`${name} has no place ${i}: 0 to ${length}`);
     return this.#rows[m]! + i;
   }
+}
+
+/** @throws ValueError for vectors of several sizes, of variable length, or beside more than the placeholder */
+function latentDim(modalities: readonly Modality[]): number | null {
+  let found: number | null = null;
+  for (const { name, vocabSize, variable, latent } of modalities) {
+    if (latent === undefined) continue;
+    const { dim } = latent;
+    if (!Number.isSafeInteger(dim) || dim < 1)
+      fail(`latent.dim of ${name} is ${dim}, not a positive integer`);
+    if (vocabSize !== 1 || variable)
+      fail(`${name} has vectors: its vocabSize is 1, the placeholder, and its length is fixed`);
+    if (found !== null && dim !== found)
+      fail(`vectors of ${found} and, in ${name}, ${dim} numbers: one size for all modalities`);
+    found = dim;
+  }
+  return found;
 }
 
 function fail(message: string): never {

@@ -7,6 +7,7 @@ export { AttentionBlock, Block, HyenaBlock, MambaBlock } from './decoder/block';
 export { DecoderCache } from './decoder/cache';
 export {
   type DecoderConfig,
+  type LatentConfig,
   type MixerKind,
   type PositionKind,
   type ResolvedDecoderConfig,
@@ -52,6 +53,7 @@ export {
   topPFilter,
 } from './generate/filters';
 export { type Generated, generate, generateFixed, generateStream } from './generate/generate';
+export { type GenerateLatentsOptions, generateLatents } from './generate/generate-latents';
 export type { GenerateOptions, Guidance, GuidanceBranch } from './generate/options';
 export { DecodeSession } from './generate/session';
 export { type FileDType, fromHost, type HostData, type HostTensor, toHost } from './host';
@@ -78,6 +80,13 @@ export { Dropout, dropout, dropoutMasked } from './layers/dropout';
 export { Embedding, type EmbeddingOptions } from './layers/embedding';
 export { Linear, type LinearOptions, linear, selectRows } from './layers/linear';
 export { LayerNorm, type NormOptions, RMSNorm } from './layers/norm';
+export {
+  LOG_SCALE_BOUND,
+  mixtureNll,
+  mixtureSize,
+  type SampleMixtureOptions,
+  sampleMixture,
+} from './latent/mixture';
 export {
   bceWithLogitsLoss,
   type ClassLossOptions,

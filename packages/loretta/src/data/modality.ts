@@ -7,6 +7,8 @@ import { byClass, type Labelled, type RawSample, type RawSource, type Split } fr
 export interface TokenSet {
   /** `[n, length]` row-major; ids behind the end of a shorter sequence are 0 and mean nothing. */
   readonly ids: Int32Array;
+  /** `[n, length, z]` vectors of a latent modality, whose ids are all 0. */
+  readonly latents?: Float32Array;
   /** Longest sequence. */
   readonly length: number;
   /** Length of each sequence, `[n]`, at least 1; absent where all are `length` long. */

@@ -3,6 +3,7 @@ import { hostRandom } from '@loretta-ts/core';
 import { type PairSet, shuffle } from './align';
 import { DataError, requireCount, requireReal } from './errors';
 import type { ModalityData, TokenSet } from './modality';
+import { standardNormal } from './standardNormal';
 import { byClass } from './source';
 
 /** One batch of two aligned modalities. */
@@ -13,6 +14,8 @@ export interface PairBatch {
   readonly size: number;
   /** Local ids of both modalities, `[b, length of the modality]`, padded as their token sets are. */
   readonly ids: readonly [Int32Array, Int32Array];
+  /** Vectors `[b, length, z]` of those that are latent modalities; absent where neither is. */
+  readonly latents?: readonly [Float32Array | undefined, Float32Array | undefined];
   /** Lengths `[b]` of both, undefined where all rows are full. */
   readonly lengths: readonly [Int32Array | undefined, Int32Array | undefined];
   /** Training sample of each block, `[b, 2]`; −1 for drawn samples that no set holds. */
@@ -39,6 +42,11 @@ export interface TokenNoise {
   readonly replace?: number;
   /** Most tokens that a sequence moves to either side, its ends repeated: a time shift. Default 0. */
   readonly shift?: number;
+  /**
+   * Deviation of Gaussian noise on the numbers of a latent modality, drawn anew for every batch; default 0. It keeps a
+   * density from growing without bound where data repeat one vector. `replace` and `shift` are of ids.
+   */
+  readonly gaussian?: number;
 }
 
 /** Options of {@link PairSampler}. */
@@ -88,8 +96,8 @@ export class PairSampler implements PairSource {
     this.#pair = pair;
     this.#sets = [a!.train, b!.train];
     this.#noise = [
-      makeNoise(a!.name, a!.vocabSize, options.noise?.[a!.name]),
-      makeNoise(b!.name, b!.vocabSize, options.noise?.[b!.name]),
+      makeNoise(a!.name, a!.vocabSize, options.noise?.[a!.name], a!.train.latents !== undefined),
+      makeNoise(b!.name, b!.vocabSize, options.noise?.[b!.name], b!.train.latents !== undefined),
     ];
     this.#options = options;
   }
@@ -129,6 +137,9 @@ export class PairSampler implements PairSource {
       modalities: this.modalities,
       size: batch,
       ids: [left.ids, right.ids],
+      ...(left.latents === undefined && right.latents === undefined
+        ? {}
+        : { latents: [left.latents, right.latents] }),
       lengths: [left.lengths, right.lengths],
       index: rows,
       labels: classes,
@@ -156,6 +167,7 @@ export class PairSampler implements PairSource {
 
 interface Block {
   readonly ids: Int32Array;
+  readonly latents: Float32Array | undefined;
   readonly length: number;
   readonly lengths: Int32Array | undefined;
 }
@@ -164,14 +176,31 @@ interface Noise {
   readonly vocabSize: number;
   readonly replace: number;
   readonly shift: number;
+  readonly gaussian: number;
 }
 
-function makeNoise(name: string, vocabSize: number, noise: TokenNoise | undefined): Noise | null {
+function makeNoise(
+  name: string,
+  vocabSize: number,
+  noise: TokenNoise | undefined,
+  latent: boolean,
+): Noise | null {
   const replace = noise?.replace ?? 0;
   const shift = noise?.shift ?? 0;
   requireReal(`PairSampler: noise.${name}.replace`, replace, 0, 1);
   requireCount(`PairSampler: noise.${name}.shift`, shift, 0, 1 << 16);
-  return replace === 0 && shift === 0 ? null : { vocabSize, replace, shift };
+  const gaussian = noise?.gaussian ?? 0;
+  requireReal(`PairSampler: noise.${name}.gaussian`, gaussian, 0, 1e6);
+  if (latent ? replace > 0 || shift > 0 : gaussian > 0) {
+    throw new DataError(
+      'config',
+      'PairSampler',
+      `noise of ${name}: replace and shift are of ids, gaussian is of vectors`,
+    );
+  }
+  return replace === 0 && shift === 0 && gaussian === 0
+    ? null
+    : { vocabSize, replace, shift, gaussian };
 }
 
 /** Rows of a token set by the `side`-th column of `rows` `[b, 2]`. */
@@ -180,12 +209,15 @@ function gather(set: TokenSet, rows: Int32Array, side: number): Block {
   const size = rows.length / 2;
   const ids = new Int32Array(size * length);
   const lengths = set.lengths && new Int32Array(size);
+  const numbers = set.latents === undefined ? 0 : set.latents.length / set.labels.length;
+  const latents = set.latents && new Float32Array(size * numbers);
   for (let r = 0; r < size; r++) {
     const sample = rows[2 * r + side]!;
     ids.set(set.ids.subarray(sample * length, (sample + 1) * length), r * length);
     if (lengths) lengths[r] = set.lengths![sample]!;
+    latents?.set(set.latents!.subarray(sample * numbers, (sample + 1) * numbers), r * numbers);
   }
-  return { ids, length, lengths };
+  return { ids, latents, length, lengths };
 }
 
 function applyNoise(
@@ -193,7 +225,11 @@ function applyNoise(
   noise: Noise,
   random: { uniform(): number; int(n: number): number },
 ): void {
-  const { ids, length, lengths } = block;
+  const { ids, latents, length, lengths } = block;
+  if (latents !== undefined) {
+    for (let i = 0; i < latents.length; i++) latents[i]! += noise.gaussian * standardNormal(random);
+    return;
+  }
   for (let start = 0, r = 0; start < ids.length; start += length, r++) {
     const own = lengths?.[r] ?? length;
     const offset = noise.shift === 0 ? 0 : random.int(2 * noise.shift + 1) - noise.shift;

@@ -3,7 +3,8 @@ import { type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Block } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
-import { generateBlock, type SamplingOptions } from './generate-block';
+import type { SamplingOptions } from './generate-block';
+import { pseudoBlock } from './generate-latents';
 import { branchesOf } from './guidance';
 import { countRows } from './rows';
 
@@ -41,12 +42,11 @@ export async function generateChain(
   const made: Block[] = [];
   for (const [i, { target, from, ...sampling }] of steps.entries()) {
     const condition = from.map((name) => known.get(name)!);
-    const ids = await generateBlock(model, vocab, condition, target, {
+    const block = await pseudoBlock(model, vocab, condition, target, {
       ...sampling,
       rows: b,
       ...(key === undefined ? {} : { key: key.fold(i) }),
     });
-    const block = { modality: target, ids, generated: true };
     known.set(target, block);
     made.push(block);
   }

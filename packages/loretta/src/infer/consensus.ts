@@ -6,7 +6,7 @@ import type { Vocabulary } from '../vocabulary';
 import { type ChainStep, checkChain, generateChain } from './chain';
 import { type Likelihoods, likelihoods, logSumExp } from './conditional';
 import { checkBest, repeatBlocks } from './n-best';
-import { countRows, takeRows } from './rows';
+import { countRows, takeBlock, takeRows } from './rows';
 import { logLikelihood } from './score';
 
 /** Classes of blocks `[n, length]` of joint ids, `[n]`. */
@@ -106,7 +106,7 @@ export async function generateConsensus(
     prior: take(prior),
     score: take(score),
     votes: classes === null ? null : Float64Array.from(chosen, (x) => x.share),
-    way: way.map((x) => ({ ...x, ids: takeRows(x.ids, b * k, at) })),
+    way: way.map((x) => takeBlock(x, b * k, at)),
   };
 }
 

@@ -23,7 +23,7 @@ export interface Context {
   readonly scale: number;
 }
 
-type Tokens = Pick<TokenRow, 'ids' | 'within'>;
+type Tokens = Pick<TokenRow, 'ids' | 'within' | 'latents'>;
 
 /** What is decoded, and from what. */
 export interface DecodeRequest {
@@ -51,10 +51,15 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
   const t = Math.max(...contexts.flatMap(({ rows }) => rows.map((row) => row.ids.length)));
   const made = tidy(() =>
     noGrad(() => {
-      const [main, ...branches] = contexts.map((x) => ({ ...padded(x.rows, t), scale: x.scale }));
+      const [main, ...branches] = contexts.map((x) => ({
+        ...padded(x.rows, t, model.config),
+        scale: x.scale,
+      }));
       const within = (x: { within: Tensor }): object => (positioned ? { within: x.within } : {});
       const masked = (x: { seen: Tensor | null }): object =>
         x.seen === null ? {} : { attentionMask: x.seen };
+      const vectors = (x: { latents: Tensor | null }): object =>
+        x.latents === null ? {} : { latents: x.latents };
       const settings: GenerateOptions = {
         maxNewTokens: length,
         temperature,
@@ -64,6 +69,7 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
         ...(topP === undefined ? {} : { topP }),
         ...(minP === undefined ? {} : { minP }),
         ...masked(main!),
+        ...vectors(main!),
         ...(positioned ? { within: { prompt: main!.within, next } } : {}),
         ...(free === null
           ? {}
@@ -77,6 +83,7 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
                   scale: x.scale,
                   ...within(x),
                   ...masked(x),
+                  ...vectors(x),
                 })),
               },
             }),
@@ -94,25 +101,42 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
 const matrix = (values: Int32Array, rows: number): Tensor =>
   tensor(values, { shape: [rows, values.length / rows] });
 
-/** `[b, t]`, shorter rows padded on the left; `seen` is null where all rows are full. */
-function padded(
+/** Contexts as a model takes them. */
+interface Padded {
+  readonly ids: Tensor;
+  readonly within: Tensor;
+  /** `[b, t, z]`; null where no row has vectors. */
+  readonly latents: Tensor | null;
+  /** bool [b, t]; null where all rows are full. */
+  readonly seen: Tensor | null;
+}
+
+/** `[b, t]`, shorter rows padded on the left. */
+export function padded(
   rows: readonly Tokens[],
   t: number,
-): { ids: Tensor; within: Tensor; seen: Tensor | null } {
+  { latent, dtype }: Pick<Decoder['config'], 'latent' | 'dtype'>,
+): Padded {
   const b = rows.length;
   const ids = new Int32Array(b * t);
   const within = new Int32Array(b * t);
   const seen = new Uint8Array(b * t);
+  const dim = rows.some((row) => row.latents !== undefined) ? (latent?.dim ?? 0) : 0;
+  const latents = new Float32Array(b * t * dim);
   rows.forEach((row, i) => {
     const at = (i + 1) * t - row.ids.length;
     ids.set(row.ids, at);
     within.set(row.within, at);
     seen.fill(1, at, (i + 1) * t);
+    row.latents?.forEach((vector, j) => {
+      if (vector !== null) latents.set(vector, (at + j) * dim);
+    });
   });
   const full = rows.every((row) => row.ids.length === t);
   return {
     ids: matrix(ids, b),
     within: matrix(within, b),
+    latents: dim === 0 ? null : tensor(latents, { shape: [b, t, dim] }).cast(dtype),
     seen: full ? null : tensor(seen, { shape: [b, t], dtype: 'bool' }),
   };
 }

@@ -1,5 +1,5 @@
 /** Generating one modality after others: constrained to its ids, cached, without gradients. */
-import type { Key } from '@loretta-ts/core';
+import { type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import { type Block, pack, sameOrder, type TokenRow, unpackRows } from '../sequence';
 import { Vocabulary } from '../vocabulary';
@@ -37,17 +37,17 @@ export async function generateBlock(
   target: string,
   options: GenerateBlockOptions = {},
 ): Promise<Int32Array> {
-  const { length, variable } = vocab.modality(target);
+  const { length, variable, latent } = vocab.modality(target);
+  if (latent !== undefined) {
+    throw new ValueError('generateBlock', `${target} has vectors: use generateLatentBlock`);
+  }
   const { guidance = null, key, rows, ...filters } = options;
   const b = countRows('generateBlock', vocab, condition, rows);
   const branches = branchesOf(condition, guidance);
   const [start, first] = [vocab.start(target), vocab.within(target, 0)];
   const block = await decode(model, {
     contexts: branches.map(({ blocks, scale }) => ({
-      rows: contextRows(vocab, blocks, b).map(({ ids, within }) => ({
-        ids: [...ids, start],
-        within: [...within, first],
-      })),
+      rows: contextRows(vocab, blocks, b).map((row) => behind(row, start, first)),
       scale,
     })),
     free:
@@ -77,6 +77,19 @@ export function contextRows(
     blocks.map((_, i) => i),
   );
   return unpackRows(vocab, pack(vocab, blocks, order, { lossOn: 'all' }));
+}
+
+/** A context with one more token. */
+export function behind(
+  { ids, within, latents }: TokenRow,
+  id: number,
+  place: number,
+): Omit<TokenRow, 'counts'> {
+  return {
+    ids: [...ids, id],
+    within: [...within, place],
+    ...(latents === undefined ? {} : { latents: [...latents, null] }),
+  };
 }
 
 /** Everything behind the end token becomes PAD. */

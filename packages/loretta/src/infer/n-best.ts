@@ -6,7 +6,7 @@ import type { Vocabulary } from '../vocabulary';
 import { type Likelihoods, likelihoods } from './conditional';
 import { type GenerateBlockOptions, generateBlock } from './generate-block';
 import type { GuidanceSetting } from './guidance';
-import { countRows, eachTimes, type Rows, takeRows } from './rows';
+import { countRows, eachTimes, type Rows, takeBlock, takeRows } from './rows';
 
 /** Options of `generateBest`. */
 export interface BestOptions extends GenerateBlockOptions {
@@ -109,7 +109,7 @@ export async function rankCandidates(
 /** Each row of `b`, n times. */
 export function repeatBlocks<T extends Rows>(blocks: readonly T[], b: number, n: number): T[] {
   const index = eachTimes(b, n);
-  return blocks.map((block) => ({ ...block, ids: takeRows(block.ids, b, index) }));
+  return blocks.map((block) => takeBlock(block, b, index));
 }
 
 /** @throws ValueError */

@@ -8,16 +8,33 @@ export interface Rows {
   readonly modality: string;
   /** `[b, length]` joint ids. */
   readonly ids: Int32Array;
+  /** `[b, length, z]`, of a latent modality. */
+  readonly latents?: Float32Array;
 }
 
 /** `[b, length]`: these rows of `total`, in this order, as often as they are named. */
-export function takeRows(ids: Int32Array, total: number, index: ArrayLike<number>): Int32Array {
+export function takeRows<T extends Int32Array | Float32Array>(
+  ids: T,
+  total: number,
+  index: ArrayLike<number>,
+): T {
   const length = ids.length / total;
-  const out = new Int32Array(index.length * length);
+  const size = index.length * length;
+  const out = (ids instanceof Float32Array ? new Float32Array(size) : new Int32Array(size)) as T;
   for (let i = 0; i < index.length; i++) {
     out.set(ids.subarray(index[i]! * length, (index[i]! + 1) * length), i * length);
   }
   return out;
+}
+
+/** As `takeRows`, ids and vectors of a block. */
+export function takeBlock<T extends Rows>(block: T, total: number, index: ArrayLike<number>): T {
+  const { ids, latents } = block;
+  return {
+    ...block,
+    ids: takeRows(ids, total, index),
+    ...(latents === undefined ? {} : { latents: takeRows(latents, total, index) }),
+  };
 }
 
 /** 0 n times, 1 n times, … up to `rows`: each row, n times. */

@@ -1,7 +1,7 @@
 /** Log-likelihoods of one block given others, in any order: bits per token, matching, zero-shot classification. */
-import { crossEntropy, reshape, tensor, tidy, ValueError } from '@loretta-ts/core';
+import { crossEntropy, reshape, type Tensor, tensor, tidy, ValueError } from '@loretta-ts/core';
 import { type Decoder, selectRows } from '@loretta-ts/nn';
-import { forwardPacked } from '../loss';
+import { forwardPacked, latentNats } from '../loss';
 import { type Block, pack, type Packed, sameOrder } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
 import type { Rows } from './rows';
@@ -23,7 +23,8 @@ export interface LikelihoodOptions {
 
 /**
  * log p(target | conditions) of each row in nats, over the target's content tokens and its end token, `[b]`; its
- * modality token is given. Without conditions this is the unconditional likelihood.
+ * modality token is given. Without conditions this is the unconditional likelihood. Of a target of vectors it is the
+ * log-density, whatever `over`.
  * @throws ValueError when blocks and rows do not fit, or an id is of another modality
  */
 export async function logLikelihood(
@@ -56,9 +57,15 @@ export async function tokenLogLikelihoods(
   const out = new Float64Array(b * width);
   for (let at = 0; at < b; at += CHUNK) {
     const n = Math.min(CHUNK, b - at);
-    const part = ({ modality, ids }: Rows, generated: boolean): Block => {
-      const length = ids.length / b;
-      return { modality, ids: ids.subarray(at * length, (at + n) * length), generated };
+    const part = ({ modality, ids, latents }: Rows, generated: boolean): Block => {
+      const cut = <T extends Int32Array | Float32Array>(of: T): T =>
+        of.subarray((at * of.length) / b, ((at + n) * of.length) / b) as T;
+      return {
+        modality,
+        ids: cut(ids),
+        ...(latents === undefined ? {} : { latents: cut(latents) }),
+        generated,
+      };
     };
     // what counts as generated carries no loss: the target alone does
     const blocks = [...conditions.map((x) => part(x, true)), part(target, false)];
@@ -111,7 +118,10 @@ async function losses(
   const range = over === 'vocabulary' ? null : vocab.allowed(modality)[0]!;
   const [from, to] = range ?? [0, vocab.size];
   const ends = over !== 'vocabulary' && vocab.modality(modality).variable;
-  const made = tidy(() => {
+  if (vocab.isLatent(modality)) {
+    return readBack(() => latentNats(model, vocab, packed, forwardPacked(model, packed), rows));
+  }
+  return readBack(() => {
     const hidden = selectRows(forwardPacked(model, packed), tensor(rows)); // [n, d]
     let logits = model.logits(hidden, range); // [n, to − from]
     if (ends) {
@@ -126,8 +136,12 @@ async function losses(
       );
     }
     const shifted = wanted.map((id) => id - from);
-    return reshape(crossEntropy(logits, tensor(shifted)), [rows.length]).keep();
+    return reshape(crossEntropy(logits, tensor(shifted)), [rows.length]);
   });
+}
+
+async function readBack(compute: () => Tensor): Promise<Float64Array> {
+  const made = tidy(() => compute().keep());
   try {
     return Float64Array.from(await made.data());
   } finally {

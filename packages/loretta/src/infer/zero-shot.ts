@@ -3,7 +3,7 @@ import { ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Vocabulary } from '../vocabulary';
 import { logSumExp } from './conditional';
-import { countRows, eachTimes, type Rows, takeRows } from './rows';
+import { countRows, eachTimes, type Rows, takeBlock, takeRows } from './rows';
 import { logLikelihood } from './score';
 
 /** Options of `zeroShot`. */
@@ -51,7 +51,7 @@ export async function zeroShot(
   const joint = await logLikelihood(
     model,
     vocab,
-    given.map((x) => ({ ...x, ids: takeRows(x.ids, b, index) })),
+    given.map((x) => takeBlock(x, b, index)),
     {
       ...candidates,
       ids: takeRows(

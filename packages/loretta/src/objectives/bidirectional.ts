@@ -5,7 +5,7 @@
 import { ValueError } from '@loretta-ts/core';
 import { type Packed, pack, sameOrder, type TokenRow, unpackRows } from '../sequence';
 import { Vocabulary } from '../vocabulary';
-import { type Objective, realBlocks } from './objective';
+import { type Objective, realBlocks, requireIds } from './objective';
 
 /** Target of a position that carries no loss. */
 const NO_TARGET = -100;
@@ -29,6 +29,7 @@ export function bidirectional({ ratio = 'cosine' }: BidirectionalOptions = {}): 
     if (model.config.causal) {
       throw new ValueError('bidirectional', 'the model is causal: make it with causal: false');
     }
+    requireIds('bidirectional', batch);
     const blocks = realBlocks(batch, vocab);
     const order = sameOrder(
       batch.b,

@@ -5,7 +5,7 @@
 import { type HostRandom, ValueError } from '@loretta-ts/core';
 import { packRows, type TokenRow, unpackRows } from '../sequence';
 import { Vocabulary } from '../vocabulary';
-import type { Objective } from './objective';
+import { type Objective, requireIds } from './objective';
 
 /** One span a row, or so many as Poisson(λ) says, at least one. */
 export type SpanCount =
@@ -47,6 +47,7 @@ export function masked(
   }
   return async (batch, context) => {
     const { packed, generated } = await inner(batch, context);
+    requireIds('masked', packed);
     const { vocab, random, model } = context;
     const rows = unpackRows(vocab, packed).map((row) => {
       if (random.uniform() >= probability) return row;

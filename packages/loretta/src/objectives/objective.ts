@@ -12,6 +12,8 @@ export interface Batch {
   readonly b: number;
   /** `[b, length]` joint ids by modality. */
   readonly blocks: Readonly<Record<string, Int32Array>>;
+  /** `[b, length, z]` vectors of the latent modalities among them. */
+  readonly latents?: Readonly<Record<string, Float32Array>>;
 }
 
 /** What an objective may use. */
@@ -36,6 +38,8 @@ export interface GeneratedBlock {
   readonly from: string;
   /** `[b, length]` joint ids, as trained on. */
   readonly ids: Int32Array;
+  /** `[b, length, z]`, of a latent modality. */
+  readonly latents?: Float32Array;
 }
 
 /** What an objective gives. */
@@ -58,8 +62,15 @@ export function realBlocks(batch: Batch, vocab: Vocabulary): Block[] {
     if (ids.length % batch.b !== 0) {
       throw new ValueError('objective', `${ids.length} ids of ${modality} are not ${batch.b} rows`);
     }
-    return { modality, ids, generated: false };
+    const latents = batch.latents?.[modality];
+    return { modality, ids, generated: false, ...(latents === undefined ? {} : { latents }) };
   });
+}
+
+/** @throws ValueError for a batch with vectors, where an objective is for ids alone */
+export function requireIds(op: string, { latents }: { readonly latents?: object }): void {
+  if (latents === undefined) return;
+  throw new ValueError(op, 'masks ids, and the batch has vectors: use commutative or transitive');
 }
 
 /** For each row one of the k! orders of 0 … k − 1, uniformly. */

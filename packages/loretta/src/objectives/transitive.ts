@@ -4,7 +4,7 @@
  */
 import { ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
-import { generateBlock } from '../infer/generate-block';
+import { pseudoBlock } from '../infer/generate-latents';
 import type { Hop } from '../graph';
 import { type Block, type LossOn, pack, sameOrder } from '../sequence';
 import { commutative } from './commutative';
@@ -129,7 +129,7 @@ interface Completed {
 }
 
 /**
- * Generates hop by hop. Ids come back to the host as integers: nothing links them to the weights.
+ * Generates hop by hop. Ids and vectors come back to the host as plain numbers: nothing links them to the weights.
  * @param ends blocks that are trained on, which the control takes from other rows
  */
 async function complete(
@@ -141,35 +141,38 @@ async function complete(
 ): Promise<Completed> {
   const blocks = new Map(realBlocks(batch, vocab).map((block) => [block.modality, block]));
   for (const [i, { from, modality }] of hops.entries()) {
-    const ids = await generateBlock(teacher, vocab, [blocks.get(from)!], modality, {
+    const block = await pseudoBlock(teacher, vocab, [blocks.get(from)!], modality, {
       key: key.fold(i),
       temperature,
       guidance,
     });
-    blocks.set(modality, { modality, ids, generated: true });
+    blocks.set(modality, block);
   }
   if (shuffled) {
     const by = 1 + random.int(batch.b - 1);
     for (const name of ends) {
       const block = blocks.get(name)!;
-      blocks.set(name, { ...block, ids: rotateRows(block.ids, batch.b, by) });
+      blocks.set(name, {
+        ...block,
+        ids: rotateRows(block.ids, batch.b, by),
+        ...(block.latents === undefined ? {} : { latents: rotateRows(block.latents, batch.b, by) }),
+      });
     }
   }
   return {
     blocks,
-    generated: hops.map(({ from, modality }) => ({
-      modality,
-      from,
-      ids: blocks.get(modality)!.ids,
-    })),
+    generated: hops.map(({ from, modality }) => {
+      const { ids, latents } = blocks.get(modality)!;
+      return { modality, from, ids, ...(latents === undefined ? {} : { latents }) };
+    }),
   };
 }
 
 /** Row i becomes row i + by, around the end. */
-function rotateRows(ids: Int32Array, b: number, by: number): Int32Array {
-  const cut = (ids.length / b) * by;
-  const out = new Int32Array(ids.length);
-  out.set(ids.subarray(cut));
-  out.set(ids.subarray(0, cut), ids.length - cut);
+function rotateRows<T extends Int32Array | Float32Array>(values: T, b: number, by: number): T {
+  const cut = (values.length / b) * by;
+  const out = values.slice() as T;
+  out.set(values.subarray(cut));
+  out.set(values.subarray(0, cut), values.length - cut);
   return out;
 }

@@ -17,6 +17,8 @@ export interface TokenData {
   readonly maxLength: number;
   /** Whether every sequence is `maxLength` long. */
   readonly fixedLength: boolean;
+  /** Its content is vectors of so many numbers, and `vocabSize` is 1. */
+  readonly latent?: { readonly dim: number };
   /** Tokens to train on. */
   readonly train: TokenSet;
   /** Tokens to evaluate on. */
@@ -39,8 +41,9 @@ export interface TrainData {
 
 /** The plain part of a modality. */
 export function tokenData(m: TokenData): TokenData {
-  const { name, vocabSize, maxLength, fixedLength, train, test } = m;
-  return { name, vocabSize, maxLength, fixedLength, train, test };
+  const { name, vocabSize, maxLength, fixedLength, latent, train, test } = m;
+  const plain = { name, vocabSize, maxLength, fixedLength, train, test };
+  return latent === undefined ? plain : { ...plain, latent };
 }
 
 /** The modalities as the joint vocabulary wants them. */
@@ -50,6 +53,7 @@ export function modalitiesOf(data: TrainData): Modality[] {
     vocabSize: m.vocabSize,
     length: m.maxLength,
     variable: !m.fixedLength,
+    ...(m.latent === undefined ? {} : { latent: m.latent }),
   }));
 }
 
@@ -99,11 +103,14 @@ export function fromBlock(
 /** A batch of pairs in joint ids. */
 export function toBatch(vocab: Vocabulary, batch: PairBatch): Batch {
   const blocks: Record<string, Int32Array> = {};
+  const latents: Record<string, Float32Array> = {};
   batch.modalities.forEach((name, side) => {
     const ids = batch.ids[side]!;
     blocks[name] = toBlock(vocab, name, ids, ids.length / batch.size, batch.lengths[side]);
+    const vectors = batch.latents?.[side];
+    if (vectors !== undefined) latents[name] = vectors;
   });
-  return { b: batch.size, blocks };
+  return { b: batch.size, blocks, ...(batch.latents === undefined ? {} : { latents }) };
 }
 
 /** Rows of a token set as a block of joint ids, `[rows, length]`. */

@@ -65,7 +65,7 @@ export interface StepReport {
   readonly step: number;
   /** Nats: mean over modalities, then over rows. */
   readonly loss: number;
-  /** Mean loss of each modality's tokens in this step, bits; absent where it was no target. */
+  /** Mean loss of each modality's tokens in this step, bits (of vectors per dimension); absent where it was no target. */
   readonly bits: Readonly<Record<string, number>>;
   /** Global gradient norm before clipping. */
   readonly gradNorm: number;
@@ -81,6 +81,8 @@ export interface StepReport {
     from: string;
     /** `[b, length]` joint ids. */
     ids: Int32Array;
+    /** `[b, length, z]`, of a latent modality. */
+    latents?: Float32Array;
     /** Class of each row, `[b]`. */
     labels: Int32Array;
   }[];

@@ -72,8 +72,18 @@ export interface DecoderConfig {
   readonly initStd?: number;
   /** Deviation of embeddings and position tables; default 0.1. */
   readonly embeddingStd?: number;
+  /** Takes and gives real vectors beside ids (GIVT, Tschannen et al. 2023); null (default) is none. */
+  readonly latent?: LatentConfig | null;
   /** Default `f32`; `f64` on backends that have it. */
   readonly dtype?: FloatDType;
+}
+
+/** Tokens that are real vectors: a projection in, the parameters of a mixture of Gaussians out. */
+export interface LatentConfig {
+  /** Numbers z of a vector. */
+  readonly dim: number;
+  /** Gaussians k of the mixture. */
+  readonly components: number;
 }
 
 /** A configuration with every default filled in. */
@@ -112,7 +122,7 @@ const FIELDS = [
     'dropout',
     'ropeTheta',
   ],
-  ...['ropeInterleaved', 'initStd', 'embeddingStd', 'dtype'],
+  ...['ropeInterleaved', 'initStd', 'embeddingStd', 'latent', 'dtype'],
 ];
 
 /**
@@ -163,6 +173,7 @@ export function resolveDecoderConfig(config: DecoderConfig): ResolvedDecoderConf
     ropeInterleaved: flag('ropeInterleaved', config.ropeInterleaved ?? false),
     initStd: positive('initStd', config.initStd ?? 0.02),
     embeddingStd: positive('embeddingStd', config.embeddingStd ?? 0.1),
+    latent: latent(config.latent ?? null),
     dtype: oneOf('dtype', config.dtype ?? 'f32', ['f32', 'f64']),
   };
   if (c.heads % c.kvHeads !== 0)
@@ -205,6 +216,18 @@ function count(field: string, value: number, least: number): number {
   if (!Number.isSafeInteger(value) || value < least)
     fail(field, `is ${value}, not an integer from ${least} up`);
   return value;
+}
+
+function latent(value: LatentConfig | null): LatentConfig | null {
+  if (value === null) return null;
+  if (typeof value !== 'object') fail('latent', `is ${String(value)}, not { dim, components }`);
+  const { dim, components, ...rest } = value;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) fail('latent', `has ${unknown}: it is { dim, components }`);
+  return {
+    dim: count('latent.dim', dim, 1),
+    components: count('latent.components', components, 1),
+  };
 }
 
 function positive(field: string, value: number): number {

@@ -15,6 +15,7 @@ import { dropout } from '../layers/dropout';
 import { Embedding } from '../layers/embedding';
 import { Linear, linear } from '../layers/linear';
 import type { LayerNorm, RMSNorm } from '../layers/norm';
+import { mixtureSize } from '../latent/mixture';
 import { Module } from '../module';
 import { type Block, makeBlock, makeNorm } from './block';
 import type { DecoderCache } from './cache';
@@ -30,6 +31,8 @@ export interface ForwardOptions {
   readonly positions?: Tensor;
   /** i32 [b, t]: rows of the within-block table; needed with positions `within-block`. */
   readonly within?: Tensor;
+  /** `[b, t, z]`: vectors of latent tokens, zeros at the others; added, projected, to the embeddings. Needs `latent`. */
+  readonly latents?: Tensor;
   /** i32 [b, t]: tokens see only tokens of the same number (packed sequences). Not with a cache, and not with Hyena. */
   readonly segments?: Tensor;
   /** bool [b, t], false at padding; with a cache [b, cache.maxLength]. Default positions then count real tokens only. */
@@ -78,6 +81,10 @@ export class Decoder extends Module {
   readonly model: DecoderStack;
   /** Output layer `[v, d]`; null where the embeddings are it. */
   readonly lm_head: Linear | null;
+  /** Vectors to the residual stream, `[d, z]`, without bias, so zeros add nothing; null without `latent`. */
+  readonly latent_in: Linear | null;
+  /** Hidden states to the parameters of mixtures, `[k (1 + 2 z), d]`; null without `latent`. */
+  readonly latent_head: Linear | null;
   /** @internal Programs that earlier generations recorded. Here they hold no device memory but constants. */
   readonly decodings: Recent<Disposable> = new Recent(16);
 
@@ -88,11 +95,20 @@ export class Decoder extends Module {
   constructor(config: DecoderConfig, key: Key | null) {
     super();
     this.config = resolveDecoderConfig(config);
-    const { dim, vocab, tieEmbeddings, initStd: std, dtype } = this.config;
+    const { dim, vocab, latent, tieEmbeddings, initStd: std, dtype } = this.config;
     this.model = new DecoderStack(this.config, key);
     this.lm_head = tieEmbeddings
       ? null
       : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
+    const dense = (from: number, to: number, stream: number, deviation: number): Linear =>
+      new Linear(from, to, { key: key?.fold(stream) ?? null, std: deviation, dtype });
+    // a latent token has the deviation of an embedding beside its placeholder's
+    this.latent_in =
+      latent === null
+        ? null
+        : dense(latent.dim, dim, 4, this.config.embeddingStd / Math.sqrt(latent.dim));
+    this.latent_head =
+      latent === null ? null : dense(dim, mixtureSize(latent.dim, latent.components), 5, std);
   }
 
   /** Frees every parameter. */
@@ -118,6 +134,15 @@ export class Decoder extends Module {
     return linear(hidden, range === null ? table : table.narrow(0, range[0], range[1] - range[0]));
   }
 
+  /**
+   * `[..., d] -> [..., k (1 + 2 z)]`: the mixture of the next vector, for `mixtureNll` and `sampleMixture`.
+   * @throws ValueError without `latent`
+   */
+  latentParams(hidden: Tensor): Tensor {
+    if (this.latent_head === null) throw withoutLatents('latentParams');
+    return this.latent_head.forward(hidden);
+  }
+
   /** `[b, t, d]` each: the embeddings, the residual stream after every layer, and that after the final norm. */
   hiddenStates(ids: Tensor, options: ForwardOptions = {}): Tensor[] {
     const states: Tensor[] = [];
@@ -140,11 +165,12 @@ export class Decoder extends Module {
     return this.model.norm.forward(x);
   }
 
-  private embed(ids: Tensor, { within }: ForwardOptions, { absolute }: Context): Tensor {
+  private embed(ids: Tensor, { within, latents }: ForwardOptions, { absolute }: Context): Tensor {
     const { embed_tokens, embed_positions, within_positions } = this.model;
     let x = embed_tokens.forward(ids); // [b, t, d]
     if (embed_positions !== null) x = x.add(embed_positions.forward(absolute!));
     if (within_positions !== null) x = x.add(within_positions.forward(within!));
+    if (latents !== undefined) x = x.add(this.latent_in!.forward(latents));
     return x;
   }
 
@@ -191,6 +217,7 @@ export class Decoder extends Module {
           : "the option within is given, but positions do not include 'within-block'",
       );
     }
+    this.checkLatents(options.latents, b, t);
     expectShape('within', within, [b, t]);
     expectShape('segments', segments, [b, t]);
     expectShape('attentionMask', attentionMask, [b, cache?.maxLength ?? t]);
@@ -218,6 +245,17 @@ export class Decoder extends Module {
     }
   }
 
+  private checkLatents(latents: Tensor | undefined, b: number, t: number): void {
+    if (latents === undefined) return;
+    const { latent, dtype } = this.config;
+    if (latent === null) throw withoutLatents('the option latents');
+    expectShape('latents', latents, [b, t, latent.dim]);
+    if (latents.dtype === dtype) return;
+    throw new DTypeError('Decoder', `latents are ${latents.dtype}: .cast('${dtype}')`, [
+      latents.dtype,
+    ]);
+  }
+
   /** What is not for every mixer. */
   private checkMixer({ cache, segments, mask }: ForwardOptions, tokens: number): void {
     const { mixer } = this.config;
@@ -237,6 +275,13 @@ export class Decoder extends Module {
     }
     checkHyenaLength(this.config, tokens);
   }
+}
+
+function withoutLatents(what: string): ValueError {
+  return new ValueError(
+    'Decoder',
+    `${what} needs the configuration's field latent: { dim, components }`,
+  );
 }
 
 interface Context extends MixerContext {

@@ -14,6 +14,7 @@ import {
   type HfEntry,
   type HfFormat,
   ownTensors,
+  requireField,
   type TensorInfo,
 } from './hf-format';
 import { gpt2 } from './hf-gpt2';
@@ -50,6 +51,7 @@ export function decoderConfigToHf(config: DecoderConfig): {
 } {
   const resolved = resolveDecoderConfig(config);
   const [family, format] = formatFor(resolved);
+  requireField(format, resolved, 'latent', null);
   return {
     family,
     json: {

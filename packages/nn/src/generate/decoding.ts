@@ -35,6 +35,8 @@ export interface DecodePlan {
   readonly padded: boolean;
   /** The decoder has within-block positions. */
   readonly within: boolean;
+  /** The prompt has vectors. */
+  readonly latents: boolean;
   /** What may be sampled is an input. */
   readonly masked: boolean;
   /** Scales of guidance: of the prompt, then of each further branch; null without. */
@@ -49,6 +51,8 @@ export interface DecodeInputs {
   readonly seenKeys: Tensor | null;
   /** i32 [rows, t] with the prompt, [rows, 1] with tokens. */
   readonly within: Tensor | null;
+  /** `[rows, t, z]` with the prompt, null with tokens. */
+  readonly latents: Tensor | null;
   /** bool [v]: what may be chosen. */
   readonly ranges: Tensor | null;
   /** i32 [2]: key of the choice. */
@@ -125,7 +129,8 @@ export class Decoding implements Disposable {
 
   /** Takes the prompt i32 [rows, t], and chooses the first tokens. */
   prompt(ids: Tensor, inputs: DecodeInputs): Decoded {
-    const given = present([ids, inputs.seenKeys, inputs.within, inputs.ranges, inputs.key]);
+    const { seenKeys, within, latents, ranges, key } = inputs;
+    const given = present([ids, seenKeys, within, latents, ranges, key]);
     const { logits, tokens, shift, seen } = this.again
       ? this.promptProgram.call(...given)
       : this.computePrompt(given);
@@ -155,11 +160,13 @@ export class Decoding implements Disposable {
     const { prompt, rows, batch } = plan;
     const seenKeys = plan.padded ? rest.shift()! : null;
     const within = plan.within ? rest.shift()! : null;
+    const latents = plan.latents ? rest.shift()! : null;
     cache.place = { start: 0, lengths: null };
     try {
       const hidden = model.forward(ids!, {
         cache,
         ...(within === null ? {} : { within }),
+        ...(latents === null ? {} : { latents }),
         ...(seenKeys === null ? {} : { attentionMask: seenKeys }),
       }); // [rows, t, d]
       const last = hidden.narrow(1, prompt - 1, 1).reshape(rows, model.config.dim);

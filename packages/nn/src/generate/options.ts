@@ -12,6 +12,8 @@ export interface Guidance {
   readonly scale: number;
   /** i32 of the shape of `prompt`: its rows of the within-block table. */
   readonly within?: Tensor;
+  /** `[…of prompt, z]`: its vectors. Default zeros. */
+  readonly latents?: Tensor;
   /** Further conditions: logits = u + scale · (c − u) + Σ scale_i · (c_i − u) (Liu et al. 2022). */
   readonly branches?: readonly GuidanceBranch[];
 }
@@ -24,6 +26,8 @@ export interface GuidanceBranch {
   readonly scale: number;
   /** i32 of the shape of `prompt`: its rows of the within-block table. */
   readonly within?: Tensor;
+  /** `[…of prompt, z]`: its vectors. Default zeros. */
+  readonly latents?: Tensor;
   /** bool of the shape of `prompt`, false at left padding. */
   readonly attentionMask?: Tensor;
 }
@@ -50,6 +54,8 @@ export interface GenerateOptions {
   readonly padId?: number;
   /** Only these ids can be sampled, at every step or at step 0, 1, …. */
   readonly allowed?: readonly IdRange[] | ((step: number) => readonly IdRange[]);
+  /** `[b, t, z]`: vectors of the prompt's latent tokens, zeros at the others; for a model with `latent`. */
+  readonly latents?: Tensor;
   /** bool [b, t], false at left padding. */
   readonly attentionMask?: Tensor;
   /** Rows of the within-block table: of the prompt, i32 [b, t], and of the new token of step 0, 1, …. */
@@ -101,11 +107,14 @@ export function checkGenerateOptions(
   if (model.config.mixer === 'hyena') {
     checkHyenaLength(model.config, prompt.shape[1]! + maxNewTokens - 1);
   }
+  checkLatents('', model, prompt, options.latents);
   if (guidance === undefined) return;
   checkContext('guidance', prompt, guidance, wantsWithin);
+  checkLatents('guidance.', model, guidance.prompt, guidance.latents);
   guidance.branches?.forEach((branch, i) => {
     const name = `guidance.branches[${i}]`;
     checkContext(name, prompt, branch, wantsWithin);
+    checkLatents(`${name}.`, model, branch.prompt, branch.latents);
     const { prompt: ids, attentionMask: mask } = branch;
     if (mask === undefined || (mask.dtype === 'bool' && sameShape(mask.shape, ids.shape))) return;
     throw new ShapeError(
@@ -114,6 +123,23 @@ export function checkGenerateOptions(
       [mask.shape],
     );
   });
+}
+
+function checkLatents(
+  of: string,
+  { config: { latent } }: Decoder,
+  prompt: Tensor,
+  latents: Tensor | undefined,
+): void {
+  if (latents === undefined) return;
+  if (latent === null) fail(`${of}latents are given, but the model's configuration has no latent`);
+  const wanted = [...prompt.shape, latent.dim];
+  if (sameShape(latents.shape, wanted)) return;
+  throw new ShapeError(
+    'generate',
+    `${of}latents are [${latents.shape.join(',')}], not [${wanted.join(',')}]`,
+    [latents.shape],
+  );
 }
 
 function checkContext(

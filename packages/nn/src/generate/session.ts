@@ -28,7 +28,7 @@ export class DecodeSession {
   private readonly model: Decoder;
   private readonly options: GenerateOptions;
   private readonly plan: DecodePlan;
-  private readonly prompt: Pick<Prompt, 'ids' | 'within'>;
+  private readonly prompt: Omit<Prompt, 'mask'>;
   /** bool [rows, plan.length]; null without padding. */
   private readonly seenKeys: Tensor | null;
   /** bool [v]: what may be sampled at every step; null where the span, the step or nothing says it. */
@@ -49,11 +49,12 @@ export class DecodeSession {
       noGrad(() => {
         // the span too is checked here
         const ranges = fixed === undefined ? null : rangeMask(fixed, model.config.vocab);
-        const { ids, within, mask } = allContexts(prompt, options);
+        const { ids, within, latents, mask } = allContexts(prompt, options);
         return {
           ranges: span === null ? ranges : null,
           ids,
           within,
+          latents,
           keys:
             mask === null
               ? null
@@ -66,10 +67,11 @@ export class DecodeSession {
     this.prompt = {
       ids: own(made.ids, prompt),
       within: made.within === null ? null : own(made.within, options.within?.prompt),
+      latents: made.latents === null ? null : own(made.latents, options.latents),
     };
     this.fixedRanges = made.ranges?.keep() ?? null;
     this.seenKeys = made.keys?.keep() ?? null;
-    this.plan = planOf(prompt, made.ids, made.keys !== null, options, span);
+    this.plan = planOf(prompt, made.ids, made.keys !== null, made.latents !== null, options, span);
     this.decoding = decodingFor(model, this.plan);
   }
 
@@ -101,6 +103,7 @@ export class DecodeSession {
         this.inputs(
           this.step + 1,
           within === undefined ? null : full([rows, 1], within, { dtype: 'i32' }),
+          null,
         ),
         this.options.maxNewTokens - this.step,
       ),
@@ -114,9 +117,9 @@ export class DecodeSession {
   dispose(): void {
     if (!this.open) return;
     this.open = false;
-    const { ids, within } = this.prompt;
+    const { ids, within, latents } = this.prompt;
     const { seenKeys, fixedRanges, latest } = this;
-    for (const t of [ids, within, seenKeys, fixedRanges, latest?.logits, latest?.tokens]) {
+    for (const t of [ids, within, latents, seenKeys, fixedRanges, latest?.logits, latest?.tokens]) {
       t?.dispose();
     }
     this.decoding.rest();
@@ -129,8 +132,8 @@ export class DecodeSession {
   }
 
   private decoded(): Decoded {
-    const { ids, within } = this.prompt;
-    this.latest ??= this.kept(() => this.decoding.prompt(ids, this.inputs(0, within)));
+    const { ids, within, latents } = this.prompt;
+    this.latest ??= this.kept(() => this.decoding.prompt(ids, this.inputs(0, within, latents)));
     return this.latest;
   }
 
@@ -139,11 +142,12 @@ export class DecodeSession {
     return { logits: logits.keep(), tokens: tokens.keep() };
   }
 
-  private inputs(step: number, within: Tensor | null): DecodeInputs {
+  private inputs(step: number, within: Tensor | null, latents: Tensor | null): DecodeInputs {
     const { allowed, key } = this.options;
     return {
       seenKeys: this.seenKeys,
       within,
+      latents,
       ranges:
         typeof allowed === 'function'
           ? rangeMask(allowed(step), this.model.config.vocab)
@@ -168,6 +172,7 @@ function planOf(
   prompt: Tensor,
   ids: Tensor,
   padded: boolean,
+  latents: boolean,
   options: GenerateOptions,
   span: IdRange | null,
 ): DecodePlan {
@@ -179,6 +184,7 @@ function planOf(
     length: ids.shape[1]! + options.maxNewTokens - 1,
     padded,
     within: options.within !== undefined,
+    latents,
     masked: allowed !== undefined && span === null,
     guidance: guidance === undefined ? null : scalesOf(guidance),
     choice: {
@@ -213,6 +219,8 @@ interface Prompt {
   readonly ids: Tensor;
   /** i32 [rows, t]. */
   readonly within: Tensor | null;
+  /** `[rows, t, z]`. */
+  readonly latents: Tensor | null;
   /** bool [rows, t]. */
   readonly mask: Tensor | null;
 }
@@ -226,7 +234,12 @@ function allContexts(prompt: Tensor, options: GenerateOptions): Prompt {
   const { guidance, within, attentionMask } = options;
   const [b, t] = prompt.shape as [number, number];
   if (guidance === undefined) {
-    return { ids: prompt, within: within?.prompt ?? null, mask: attentionMask ?? null };
+    return {
+      ids: prompt,
+      within: within?.prompt ?? null,
+      latents: options.latents ?? null,
+      mask: attentionMask ?? null,
+    };
   }
   const rest: readonly Omit<GuidanceBranch, 'scale'>[] = [guidance, ...(guidance.branches ?? [])];
   const filled = (x: Tensor): Tensor => {
@@ -245,6 +258,7 @@ function allContexts(prompt: Tensor, options: GenerateOptions): Prompt {
       within === undefined
         ? null
         : concat([within.prompt, ...rest.map((x) => filled(x.within!))], 0),
+    latents: contextLatents(prompt, options.latents, rest),
     mask: padded
       ? concat(
           [
@@ -255,6 +269,29 @@ function allContexts(prompt: Tensor, options: GenerateOptions): Prompt {
         )
       : null,
   };
+}
+
+/** `[rows, t, z]`, zeros where a context has no vectors, and at its padding; null where none has. */
+function contextLatents(
+  prompt: Tensor,
+  given: Tensor | undefined,
+  rest: readonly Omit<GuidanceBranch, 'scale'>[],
+): Tensor | null {
+  const all = [given, ...rest.map((x) => x.latents)];
+  const some = all.find((x) => x !== undefined);
+  if (some === undefined) return null;
+  const [b, t] = prompt.shape as [number, number];
+  const z = some.shape[2]!;
+  const dtype = some.dtype === 'f64' ? 'f64' : 'f32';
+  return concat(
+    all.map((x) => {
+      if (x === undefined) return zeros([b, t, z], { dtype });
+      const u = x.shape[1]!;
+      const rows = broadcastTo(x, [b, u, z]);
+      return u === t ? rows : concat([zeros([b, t - u, z], { dtype }), rows], 1);
+    }),
+    0,
+  );
 }
 
 /** A handle that the session may dispose: the caller's tensor gets a second one. */
