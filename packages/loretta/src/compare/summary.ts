@@ -37,14 +37,19 @@ export interface Task {
   read(measures: Measures, data: DatasetResults): readonly Estimate[];
 }
 
-/** Estimates of disjoint observations as one: the mean, with the interval of its standard error. Null for none. */
+/**
+ * Estimates of disjoint observations as one: the mean, with the interval of its standard error, each side by itself, so that
+ * proportions stay in [0, 1]. Null for none.
+ */
 export function pool(estimates: readonly Estimate[]): Estimate | null {
   const k = estimates.length;
   if (k === 0) return null;
   const value = estimates.reduce((sum, e) => sum + e.value, 0) / k;
-  const half = Math.sqrt(estimates.reduce((sum, e) => sum + ((e.high - e.low) / 2) ** 2, 0)) / k;
+  const side = (of: (e: Estimate) => number): number =>
+    Math.sqrt(estimates.reduce((sum, e) => sum + of(e) ** 2, 0)) / k;
   const n = estimates.reduce((sum, e) => sum + e.n, 0);
-  return { value, low: value - half, high: value + half, n };
+  const [below, above] = [side((e) => e.value - e.low), side((e) => e.high - e.value)];
+  return { value, low: value - below, high: value + above, n };
 }
 
 /** Comparison cells by data set and link. */
