@@ -1,7 +1,7 @@
 /**
  * Images as real vectors in one sequence with ids, LoReTTa included: bits by direction, and a sheet of generated digits.
  *
- *   npm run bench -- latents [--steps 1500] [--data ../shared/data/mnist] [--out loretta-out/latents]
+ *   npm run bench -- latents [--steps 2500] [--data ../shared/data/mnist] [--out loretta-out/latents]
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -35,7 +35,7 @@ const out = resolve(values.out);
 
 setBackend(cpu());
 const images = folder === undefined ? mnistPackage() : mnistFolder(folder);
-const switchAt = Math.floor(steps / 2);
+const switchAt = Math.floor((steps * LATENT_SETTINGS.switchAt) / LATENT_SETTINGS.steps);
 const run = new LatentRun(images, { ...LATENT_SETTINGS, steps, switchAt });
 const { codec, model } = run;
 const error = codec.error(images.test.items.slice(0, TEST_ROWS));
@@ -63,14 +63,16 @@ for (const { from, to, bits, alone, gain } of await run.evaluate(TEST_ROWS)) {
 const real = run.testBlock('image', 10);
 const sheet = tile([
   run.decode(real.latents!),
-  await run.images(run.testBlock('text', 10), 0.9),
-  await run.images(run.testBlock('text', 10), 0.6),
-  await run.images(run.testBlock('code', 10), 0.9),
+  await run.images(run.testBlock('text', 10), 0.9, 0),
+  await run.images(run.testBlock('text', 10), 0.6, 1),
+  await run.images(run.testBlock('code', 10), 0.6, 2),
 ]);
 mkdirSync(out, { recursive: true });
 const path = join(out, 'latents.png');
 writeFileSync(path, encodePng(sheet));
-console.log(`\n${path}: PCA of test digits; generated from captions, σ × 0.9 and 0.6; from codes`);
+console.log(
+  `\n${path}: PCA of test digits; generated from captions, σ × 0.9 and 0.6; from codes, 0.6`,
+);
 run.dispose();
 
 /** Rows of grey images under each other. */

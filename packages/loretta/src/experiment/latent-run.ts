@@ -6,7 +6,7 @@ import { hostRandom, key } from '@loretta-ts/core';
 import { Decoder } from '@loretta-ts/nn';
 import type { Image } from '@loretta-ts/tokenizers';
 import type { PairSet } from '../data/align';
-import { CAPTION_LENGTH, CAPTION_WORDS, captions } from '../data/captions';
+import { CAPTION_LENGTH, CAPTION_WORDS, type CaptionOptions, captions } from '../data/captions';
 import { captionCodec } from '../data/codecs';
 import { DataError, requireCount, requireReal } from '../data/errors';
 import { type TokenSet, tokenizeSource } from '../data/modality';
@@ -75,7 +75,7 @@ export interface LatentDirection {
 /** Settings of a few minutes on a CPU. */
 export const LATENT_SETTINGS: LatentSettings = {
   ...{ seed: 0, latentDim: 8, components: 8, noise: 0.1, dim: 64, layers: 3, heads: 4 },
-  ...{ steps: 1500, switchAt: 750, share: 0.5, batch: 24, lr: 4e-3 },
+  ...{ steps: 2500, switchAt: 1000, share: 0.5, batch: 24, lr: 4e-3 },
 };
 
 /** Directions that are scored; the last two were never seen. */
@@ -101,13 +101,20 @@ export class LatentRun {
   readonly #data: Readonly<Record<LatentName, TokenData>>;
   readonly #trainer: Trainer;
 
-  /** @throws DataError, ValueError for settings that do not fit, or a class without images */
-  constructor(images: RawSource<Image>, settings: LatentSettings) {
+  /**
+   * @param texts captions of five words of the grammar, twice as many of a class as there are images; default drawn
+   * @throws DataError, ValueError for settings that do not fit, or a class without images
+   */
+  constructor(
+    images: RawSource<Image>,
+    settings: LatentSettings,
+    texts: (sizes: CaptionOptions) => RawSource<string> = captions,
+  ) {
     const { seed, noise, dim, layers, heads, components, latentDim, batch } = settings;
     requireReal('LatentRun: noise', noise, 0, 10);
     this.settings = settings;
     this.codec = PatchLatents.fit(images.train.items, { dim: latentDim });
-    this.#data = makeData(this.codec.data('image', images), settings);
+    this.#data = makeData(this.codec.data('image', images), settings, texts);
     const pairs = makePairs(this.#data);
     const data = { modalities: this.#data, pairs };
     this.vocab = new Vocabulary(modalitiesOf({ ...data, test: noTest, oracle: null }));
@@ -195,11 +202,11 @@ export class LatentRun {
     return scored;
   }
 
-  /** An image for each row of a condition. */
-  async images(condition: Block, temperature: number): Promise<Image[]> {
+  /** An image for each row of a condition; `draw` counts what is drawn, and others are independent of it. */
+  async images(condition: Block, temperature: number, draw = 0): Promise<Image[]> {
     const { model, vocab, settings } = this;
     const latents = await generateLatentBlock(model, vocab, [condition], 'image', {
-      key: key(settings.seed).fold(2),
+      key: key(settings.seed).fold(2).fold(draw),
       temperature,
     });
     return this.decode(latents);
@@ -227,6 +234,7 @@ const noTest = { modalities: [], size: 0, index: new Int32Array(0), labels: new 
 function makeData(
   image: TokenData,
   { seed, noise }: LatentSettings,
+  texts: (sizes: CaptionOptions) => RawSource<string>,
 ): Readonly<Record<LatentName, TokenData>> {
   const classes = image.train.classes;
   const least = (set: TokenSet): number =>
@@ -236,7 +244,7 @@ function makeData(
     throw new DataError('class', 'LatentRun', 'a class has no images: add some');
   const text = tokenizeSource(
     'text',
-    captions({ seed, trainPerClass: 2 * train, testPerClass: test }),
+    texts({ seed, trainPerClass: 2 * train, testPerClass: test }),
     captionCodec(CAPTION_WORDS, CAPTION_LENGTH),
     (caption) => ({ kind: 'text', text: caption }),
   );
