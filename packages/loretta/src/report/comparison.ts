@@ -32,9 +32,10 @@ function stacked(panels: string): string {
     const height = Number(/height="([\d.]+)"/.exec(panel)?.[1] ?? 0);
     const at = y;
     y += height + 14;
-    return panel.replace('<svg', `<svg x="0" y="${at}"`);
+    // the panels' style is for one that stands alone
+    return panel.replace(/<style>.*?<\/style>/s, '').replace('<svg', `<svg x="0" y="${at}"`);
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="${y}" viewBox="0 0 720 ${y}"><rect width="100%" height="100%" fill="#fff"/>${placed.join('')}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="${y}" viewBox="0 0 720 ${y}"><title>Methods on every task, with 95 % intervals</title><rect width="100%" height="100%" fill="#fff"/>${placed.join('')}</svg>\n`;
 }
 
 /** The whole comparison as one page that opens offline: plots, every table, and the results as JSON. */

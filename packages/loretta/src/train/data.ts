@@ -18,7 +18,10 @@ export interface TokenData {
   /** Whether every sequence is `maxLength` long. */
   readonly fixedLength: boolean;
   /** Its content is vectors of so many numbers, and `vocabSize` is 1. */
-  readonly latent?: { readonly dim: number };
+  readonly latent?: {
+    /** Width of a vector. */
+    readonly dim: number;
+  };
   /** Tokens to train on. */
   readonly train: TokenSet;
   /** Tokens to evaluate on. */
