@@ -40,10 +40,50 @@ export async function access(path: string): Promise<void> {
   readFileSync(path);
 }
 
-async function refused(): Promise<never> {
-  throw new Error('the page has no files to write or to open');
+/** What is asked of `stat`. */
+interface Info {
+  readonly size: number;
+  isFile(): boolean;
 }
-export { refused as open, refused as rename, refused as rm };
+
+export async function stat(path: string): Promise<Info> {
+  const { length: size } = readFileSync(path);
+  return { size, isFile: () => true };
+}
+
+/** A file to read from. */
+export async function open(path: string): Promise<{
+  stat(): Promise<Info>;
+  readFile(): Promise<Uint8Array>;
+  read(
+    into: Uint8Array,
+    at: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}> {
+  const bytes = readFileSync(path);
+  return {
+    stat: () => stat(path),
+    readFile: async () => bytes,
+    async read(into, at, length, position) {
+      const part = bytes.subarray(position, position + length);
+      into.set(part, at);
+      return { bytesRead: part.length };
+    },
+    close: async () => {},
+  };
+}
+
+async function refused(): Promise<never> {
+  throw new Error('the page has no files to write and no folders to list');
+}
+export { refused as mkdir, refused as readdir, refused as rename, refused as rm, refused as rmdir };
+
+export function resolve(...parts: readonly string[]): string {
+  return join(...parts);
+}
 
 export function randomUUID(): string {
   return crypto.randomUUID();
