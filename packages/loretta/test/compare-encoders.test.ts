@@ -3,7 +3,7 @@ import { hostRandom, key, tensor, tidy, ValueError } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trainContrastive } from '../src/compare/contrastive';
-import { learnedEncoder } from '../src/compare/learned';
+import { learnedModel } from '../src/compare/learned';
 import { Toy, TOY_TRIPLE } from '../src/data/toy';
 import { ToySampler } from '../src/data/toyData';
 import { parseConfig } from '../src/experiment/config';
@@ -101,10 +101,10 @@ describe('bidirectional', () => {
   });
 });
 
-describe('learnedEncoder', () => {
+describe('learnedModel', () => {
   it('scores a pair by what x adds to the likelihood of y, and features by rows', async () => {
     const model = smallModel(vocab, { causal: false });
-    const learned = learnedEncoder(model, vocab);
+    const learned = learnedModel(model, vocab);
     const { blocks } = randomBatch(vocab, ['A', 'B'], 4, 3);
     const x = { modality: 'A', ids: blocks['A']! };
     const y = { modality: 'B', ids: blocks['B']! };

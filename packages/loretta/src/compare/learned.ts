@@ -37,39 +37,23 @@ export interface Learned {
 /** Rows that go through the model at once. */
 const CHUNK = 128;
 
-/** A decoder: pooled hidden states, pointwise mutual information log p(y | x) − log p(y). */
-export function learnedDecoder(model: Decoder, vocab: Vocabulary): Learned {
-  return {
-    dim: model.config.dim,
-    parameters: model.parameterCount,
-    decoder: model,
-    features: (blocks, n) => pooled(model, vocab, blocks, n),
-    async scores(x, y, n, candidates) {
-      const m = candidates.x.length;
-      const prior = await logLikelihood(model, vocab, [], y, n);
-      const given = [pick(x, n, candidates.x)];
-      const joint = await logLikelihood(model, vocab, given, pick(y, n, candidates.y), m);
-      return joint.map((nats, j) => nats - prior[candidates.y[j]!]!);
-    },
-    dispose: () => model.dispose(),
-  };
-}
-
 /**
- * An encoder trained by masking: pooled hidden states; log p(y | x) − log p(y) with every token of y masked and predicted at
- * once, as if they were independent: a masked model has no exact likelihood.
+ * A decoder or an encoder: pooled hidden states; pointwise mutual information log p(y | x) − log p(y). An encoder has every
+ * token of y masked and predicted at once, as if they were independent: a masked model has no exact likelihood.
  */
-export function learnedEncoder(model: Decoder, vocab: Vocabulary): Learned {
+export function learnedModel(model: Decoder, vocab: Vocabulary): Learned {
+  const { causal, dim } = model.config;
+  const likelihood = causal ? logLikelihood : maskedLikelihood;
   return {
-    dim: model.config.dim,
+    dim,
     parameters: model.parameterCount,
-    decoder: null,
+    decoder: causal ? model : null,
     features: (blocks, n) => pooled(model, vocab, blocks, n),
     async scores(x, y, n, candidates) {
       const m = candidates.x.length;
-      const prior = await maskedLikelihood(model, vocab, [], y, n);
+      const prior = await likelihood(model, vocab, [], y, n);
       const given = [pick(x, n, candidates.x)];
-      const joint = await maskedLikelihood(model, vocab, given, pick(y, n, candidates.y), m);
+      const joint = await likelihood(model, vocab, given, pick(y, n, candidates.y), m);
       return joint.map((nats, j) => nats - prior[candidates.y[j]!]!);
     },
     dispose: () => model.dispose(),

@@ -7,7 +7,7 @@ import { type Arm, type ArmName, makeArm } from '../train/arms';
 import type { Vocabulary } from '../vocabulary';
 import { trainContrastive } from './contrastive';
 import type { ComparisonData } from './data';
-import { type Learned, learnedDecoder, learnedEncoder } from './learned';
+import { type Learned, learnedModel } from './learned';
 
 /** Methods by the names of the systems that they stand for. */
 export const METHODS = {
@@ -60,10 +60,7 @@ export async function trainMethod(
     onStep(step, loss);
   }
   trainer.dispose();
-  return {
-    learned: arm.causal ? learnedDecoder(model, vocab) : learnedEncoder(model, vocab),
-    vocab,
-  };
+  return { learned: learnedModel(model, vocab), vocab };
 }
 
 function armOf(
