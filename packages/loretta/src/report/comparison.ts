@@ -3,16 +3,16 @@ import type { CellResult } from '../compare/cells';
 import { comparisonMarkdown, methodList } from '../compare/report';
 import { byDataset, type DatasetResults, TASKS, taskOf } from '../compare/summary';
 import { escapeHtml, htmlPage, htmlTable } from './page';
-import { taskPlot } from './plots';
+import { taskPlots } from './plots';
 
-function plotOf(data: DatasetResults): string {
+function plotsOf(data: DatasetResults): string[] {
   const points = TASKS.flatMap((task) =>
     data.methods.flatMap((m) => {
       const estimate = taskOf(task, m, data);
       return estimate === null ? [] : [{ task: task.name, method: m.method, estimate }];
     }),
   );
-  return taskPlot(
+  return taskPlots(
     points,
     data.methods.map((m) => m.method),
   );
@@ -22,13 +22,13 @@ function plotOf(data: DatasetResults): string {
 export function comparisonPlots(datasets: readonly DatasetResults[]): [string, string][] {
   return datasets
     .filter(({ methods }) => methods.length > 2)
-    .map((data) => [`comparison-${data.dataset}.svg`, stacked(plotOf(data))]);
+    .map((data) => [`comparison-${data.dataset}.svg`, stacked(plotsOf(data))]);
 }
 
 /** Several SVG texts of width 720 under each other as one. */
-function stacked(panels: string): string {
+function stacked(panels: readonly string[]): string {
   let y = 0;
-  const placed = panels.split('\n').map((panel) => {
+  const placed = panels.map((panel) => {
     const height = Number(/height="([\d.]+)"/.exec(panel)?.[1] ?? 0);
     const at = y;
     y += height + 14;
@@ -44,7 +44,7 @@ export function comparisonPage(results: readonly CellResult[]): string {
     .filter(({ methods }) => methods.length > 2)
     .map(
       (data) =>
-        `<figure role="img" aria-label="Methods on each task, ${data.dataset}">${plotOf(data)}<figcaption>${data.dataset}: every task on the unseen pair, with 95 % intervals</figcaption></figure>`,
+        `<figure role="img" aria-label="Methods on each task, ${data.dataset}">${plotsOf(data).join('')}<figcaption>${data.dataset}: every task on the unseen pair, with 95 % intervals</figcaption></figure>`,
     );
   return htmlPage('The comparison', [
     ...plots,

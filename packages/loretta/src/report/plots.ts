@@ -120,10 +120,10 @@ export interface TaskPoint {
   readonly estimate: Estimate;
 }
 
-/** Methods beside each other on every task, a panel a task, in the order given. */
-export function taskPlot(points: readonly TaskPoint[], methods: readonly string[]): string {
+/** Methods beside each other on every task: an SVG text of width 720 for each, in the order given. */
+export function taskPlots(points: readonly TaskPoint[], methods: readonly string[]): string[] {
   const tasks = [...new Set(points.map((p) => p.task))];
-  const panels = tasks.map((task) => {
+  return tasks.map((task) => {
     const data = points
       .filter((p) => p.task === task)
       .map(({ method, estimate: { value, low, high } }) => ({ method, value, low, high }));
@@ -147,5 +147,4 @@ export function taskPlot(points: readonly TaskPoint[], methods: readonly string[
       ],
     });
   });
-  return panels.join('\n');
 }
