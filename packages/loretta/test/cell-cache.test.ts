@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type AblationCell, type CellResult, planCells } from '../src/compare/cells';
+import { type AblationCell, type Cell, type CellResult, planCells } from '../src/compare/cells';
 import { runCells } from '../src/node/cell-cache';
 
 let folder = '';
@@ -25,10 +25,10 @@ interface Ran {
   readonly cached: boolean[];
 }
 
-async function run(list: AblationCell[], slots = 2): Promise<Ran> {
+async function run(list: Cell[], slots = 2, origin = 'here'): Promise<Ran> {
   const cached: boolean[] = [];
   const results = await runCells(list, {
-    ...{ folder, slots, backend: 'cpu', origin: 'test' },
+    ...{ folder, slots, backend: 'cpu', origin },
     entry: new URL('./cell-worker-stub.mjs', import.meta.url),
     load: async () => null,
     onProgress: () => undefined,
@@ -53,6 +53,13 @@ it('a changed setting is another cell', async () => {
   const [other] = cells('a');
   const changed = { ...other!, settings: { ...other!.settings, lr: 1 } };
   expect((await run([changed])).cached).toEqual([false]);
+});
+
+it('the same cell on data of another folder is another cell', async () => {
+  const [cell] = planCells({ quick: true, seeds: 1, datasets: ['svl'], ablations: false });
+  expect((await run([cell!])).cached).toEqual([false]);
+  expect((await run([cell!])).cached).toEqual([true]);
+  expect((await run([cell!], 1, 'there')).cached).toEqual([false]);
 });
 
 it('a failed cell is an error with its name; what was done stays', async () => {

@@ -22,10 +22,10 @@ export const experiments = command({
   description:
     "The paper's comparison: every method, data set and seed; goes on where it was cut off",
   examples: [
-    'loretta experiments --quick                 minutes: an example, not a result',
-    'loretta experiments --data ../data          all methods, 3 seeds, real files; under two hours on 2 cores',
+    'loretta experiments --quick                 fewer steps and rows: an example, not a result',
+    'loretta experiments --data ../data          all methods, 3 seeds, real files',
     'loretta experiments --data ../data --only tcga --seeds 5',
-    'loretta experiments --no-ablations --json',
+    'loretta experiments --skip-ablations --json',
   ],
   args: {
     data: {
@@ -35,12 +35,11 @@ export const experiments = command({
     },
     only: { type: 'string', description: `One data set of ${DATASETS.join(', ')}` },
     seeds: { type: 'string', description: 'Seeds of every cell (default: 3, or 1 with --quick)' },
-    ablations: {
+    'skip-ablations': {
       type: 'boolean',
-      description: 'Variants on the toy, and the other links',
-      default: true,
+      description: 'Without the variants on the toy and the other links',
+      default: false,
     },
-    'no-ablations': { type: 'boolean', description: 'Leaves the ablations out', default: false },
     out: {
       type: 'string',
       description: 'Folder of the results',
@@ -61,8 +60,7 @@ interface Args {
   readonly data?: string | undefined;
   readonly only?: string | undefined;
   readonly seeds?: string | undefined;
-  readonly ablations: boolean;
-  readonly 'no-ablations': boolean;
+  readonly 'skip-ablations': boolean;
   readonly out: string;
   readonly workers?: string | undefined;
   readonly quick: boolean;
@@ -96,7 +94,7 @@ async function main(args: Args): Promise<void> {
     quick: args.quick,
     seeds: args.seeds === undefined ? defaultSeeds : count('seeds', args.seeds),
     datasets,
-    ablations: args.ablations && !args['no-ablations'],
+    ablations: !args['skip-ablations'],
   });
   const out = resolve(args.out);
   makeFolder(out);
@@ -111,7 +109,7 @@ async function main(args: Args): Promise<void> {
       entry: new URL('../node/cell-worker.js', import.meta.url),
       slots,
       backend: args.backend,
-      origin: folder === null ? 'embedded' : 'files',
+      origin: folder ?? 'embedded',
       load: loadCellData(folder, args.quick, (stage, at, total) =>
         bar.update(`data: ${stage}`, at, total, ''),
       ),

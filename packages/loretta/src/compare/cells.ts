@@ -57,7 +57,7 @@ export type CellProgress = (stage: 'train' | 'evaluate', done: number, total: nu
 
 /** How large the comparison is. */
 export interface PlanOptions {
-  /** Minutes instead of hours: fewer steps and rows, an example and not a result. */
+  /** Fewer steps and rows: an example and not a result. */
   readonly quick: boolean;
   /** Seeds 0, 1, … of every cell. */
   readonly seeds: number;

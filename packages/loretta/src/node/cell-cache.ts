@@ -21,7 +21,7 @@ export interface RunCellsOptions {
   readonly slots: number;
   /** Name of the backend, as the command line takes it. */
   readonly backend: string;
-  /** Where the data of a cell come from, in words: part of its name in the cache. */
+  /** Where the data of comparison cells are: those of another folder are other cells. */
   readonly origin: string;
   /** Data of a comparison cell. */
   load(cell: Cell): Promise<ComparisonData | null>;
