@@ -177,10 +177,10 @@ describe('summary', () => {
     });
     const [d] = byDataset(results);
     expect(d!.unseen).toEqual(['image', 'speech']);
-    expect(d!.methods.map((m) => m.method)).toHaveLength(8);
-    expect(taskOf(TASKS[0]!, d!.methods[6]!, d!)!.value).toBeCloseTo(0.6, 12);
+    expect(d!.methods.map((m) => m.method)).toHaveLength(9);
+    expect(taskOf(TASKS[0]!, d!.methods[7]!, d!)!.value).toBeCloseTo(0.7, 12);
     const text = comparisonMarkdown(results);
-    expect(text).toContain('| matching, one of each class | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ |');
+    expect(text).toContain('| matching, one of each class | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ |');
     expect(text).toContain('image + speech *');
     const page = comparisonPage(results);
     const json = /<script type="application\/json" id="results">(.*)<\/script>/.exec(page);

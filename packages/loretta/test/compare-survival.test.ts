@@ -3,7 +3,7 @@ import { cpu } from '@loretta-ts/backend-cpu';
 import { hostRandom, setBackend, ValueError } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { concordance, fitCox, simulateCohort } from '../src/compare/survival';
+import { concordance, concordanceEstimate, fitCox, simulateCohort } from '../src/compare/survival';
 
 beforeAll(() => setBackend(cpu({ threads: 1 })));
 
@@ -57,6 +57,24 @@ describe('concordance', () => {
     expect(concordance({ times, events: Uint8Array.of(1, 1, 1) }, [3, 2, 1])).toBe(1);
     expect(concordance({ times, events: Uint8Array.of(0, 1, 0) }, [9, 1, 2])).toBe(0);
     expect(concordance({ times, events: Uint8Array.of(0, 0, 0) }, [3, 2, 1])).toBeNaN();
+  });
+
+  it('has an interval around it that shrinks with the patients, and covers the truth of many', () => {
+    const width = (n: number): number => {
+      const random = hostRandom(n);
+      const risks = Float64Array.from({ length: n }, () => 3 * random.uniform());
+      const cohort = simulateCohort(risks, { seed: n + 1 });
+      const { value, low, high } = concordanceEstimate(cohort, risks, 7);
+      expect(value).toBe(concordance(cohort, risks));
+      expect(low).toBeLessThan(value);
+      expect(high).toBeGreaterThan(value);
+      const many = Float64Array.from({ length: 2000 }, () => 3 * random.uniform());
+      const truth = concordance(simulateCohort(many, { seed: n + 2 }), many);
+      expect(truth).toBeGreaterThan(low);
+      expect(truth).toBeLessThan(high);
+      return high - low;
+    };
+    expect(width(40)).toBeGreaterThan(1.7 * width(400));
   });
 });
 

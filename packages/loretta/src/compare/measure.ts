@@ -21,7 +21,7 @@ import {
   transferProbe,
 } from './probes';
 import { type RetrievalResult, retrieval } from './retrieval';
-import { concordance, fitCox, simulateCohort } from './survival';
+import { concordanceEstimate, fitCox, simulateCohort } from './survival';
 
 /** Bits per token of a modality given others. */
 export interface BitsResult {
@@ -48,7 +48,7 @@ export interface SurvivalResult {
   /** Modalities of the input. */
   readonly subset: readonly string[];
   /** Harrell's C on the test rows. */
-  readonly c: number;
+  readonly c: Estimate;
 }
 
 /** All that is measured of a method. Plain data. */
@@ -209,5 +209,6 @@ async function survive(
   const cohort = simulateCohort(risk.fit, { seed: seed + 1 });
   const head = await fitCox(standardise(fit, fit, dim), dim, cohort);
   const held = simulateCohort(risk.test, { seed: seed + 2 });
-  return [{ subset, c: concordance(held, head.risks(standardise(test, fit, dim))) }];
+  const risks = head.risks(standardise(test, fit, dim));
+  return [{ subset, c: concordanceEstimate(held, risks, seed + 3) }];
 }

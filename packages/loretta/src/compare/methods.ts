@@ -14,6 +14,7 @@ export const METHODS = {
   gpt: 'causal, one order (GPT)',
   mmgpt: 'causal, link first, weighted (MMGPT, DALL-E)',
   bert: 'masked encoder (BERT, MaskGIT)',
+  bert3: 'masked encoder with three times the steps',
   clip: 'contrastive encoder (CLIP, ImageBind)',
   cm3: 'causal masking, one order (CM3)',
   commutative: 'commutative',
@@ -80,6 +81,7 @@ function armOf(
     case 'cm3':
       return make('cm3', [a, link, c]);
     case 'bert':
+    case 'bert3':
       return { ...make('commutative', [a, link, c]), name, base: bidirectional(), causal: false };
     case 'loretta':
       return make('transitive', [a, link, c]);

@@ -93,7 +93,9 @@ function taskRows(data: DatasetResults): string[][] {
   });
 }
 
-const BASELINES: readonly MethodName[] = ['gpt', 'mmgpt', 'bert', 'clip', 'cm3', 'commutative'];
+const BASELINES: readonly MethodName[] = [
+  ...(['gpt', 'mmgpt', 'bert', 'bert3', 'clip', 'cm3', 'commutative'] as const),
+];
 
 function claims(data: DatasetResults): string {
   const of = (name: MethodName): MethodResults | undefined =>
@@ -179,7 +181,7 @@ function survival(data: DatasetResults): string {
     ['', ...subsets.map((s) => subsetName(s, data))],
     data.methods.map((m) => [
       m.method,
-      ...subsets.map((_, i) => cell(rangeOf(m.measures.map((x) => x.survival[i]!.c)), 2)),
+      ...subsets.map((_, i) => cell(pool(m.measures.map((x) => x.survival[i]!.c)), 2)),
     ]),
   );
 }

@@ -1,5 +1,5 @@
 /** Results of all seeds together: one estimate for each method and task, and what they say of the paper's claims. */
-import { type Estimate, rangeOf } from '../evaluate/intervals';
+import type { Estimate } from '../evaluate/intervals';
 import type { CellResult, ComparisonCell, DatasetName } from './cells';
 import type { Measures } from './measure';
 import { METHODS, type MethodName } from './methods';
@@ -138,14 +138,9 @@ export const TASKS: readonly Task[] = [
   {
     name: 'concordance, unseen pair',
     higher: true,
-    read: (m, d) => m.survival.filter((s) => sameSet(s.subset, both(d))).map((s) => point(s.c)),
+    read: (m, d) => m.survival.filter((s) => sameSet(s.subset, both(d))).map((s) => s.c),
   },
 ];
-
-/** Without an interval of its own: seeds are its only spread. */
-function point(value: number): Estimate {
-  return { value, low: Number.NaN, high: Number.NaN, n: 1 };
-}
 
 /** A task's estimate for a method over all seeds; null where it cannot do it. */
 export function taskOf(task: Task, results: MethodResults, data: DatasetResults): Estimate | null {
@@ -153,10 +148,7 @@ export function taskOf(task: Task, results: MethodResults, data: DatasetResults)
     const one = pool(task.read(m, data));
     return one === null ? [] : [one];
   });
-  const pooled = pool(seeds);
-  if (pooled === null || !Number.isNaN(pooled.low)) return pooled;
-  const { low, high } = rangeOf(seeds.map((s) => s.value));
-  return { ...pooled, low, high };
+  return pool(seeds);
 }
 
 /** What the numbers say of «a outperforms b». */

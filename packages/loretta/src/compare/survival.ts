@@ -17,6 +17,7 @@ import {
   zeros,
 } from '@loretta-ts/core';
 import { AdamW, Param } from '@loretta-ts/nn';
+import type { Estimate } from '../evaluate/intervals';
 
 /** Patients with a time of event or of censoring. */
 export interface Cohort {
@@ -63,6 +64,33 @@ export function concordance({ times, events }: Cohort, risks: ArrayLike<number>)
     }
   }
   return right / pairs;
+}
+
+/** Resamples of the patients behind an interval of the concordance. */
+const RESAMPLES = 400;
+
+/** Harrell's C with the 95 % interval of the bootstrap over patients (percentiles). */
+export function concordanceEstimate(
+  cohort: Cohort,
+  risks: ArrayLike<number>,
+  seed: number,
+): Estimate {
+  const random = hostRandom(seed);
+  const n = cohort.times.length;
+  const drawn = Array.from({ length: RESAMPLES }, () => {
+    const rows = Int32Array.from({ length: n }, () => random.int(n));
+    return concordance(
+      {
+        times: Float64Array.from(rows, (i) => cohort.times[i]!),
+        events: Uint8Array.from(rows, (i) => cohort.events[i]!),
+      },
+      Float64Array.from(rows, (i) => risks[i]!),
+    );
+  })
+    .filter((c) => !Number.isNaN(c))
+    .sort((a, b) => a - b);
+  const at = (share: number): number => drawn[Math.round(share * (drawn.length - 1))] ?? Number.NaN;
+  return { value: concordance(cohort, risks), low: at(0.025), high: at(0.975), n };
 }
 
 /** Weights of a linear log-risk. */
