@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDisplay } from './display.mjs';
+import { release } from './release.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [command = '', ...args] = process.argv.slice(2);
@@ -111,6 +112,7 @@ const commands = {
     return source('tests/conformance/main.ts', args, { cwd: callerDir });
   },
   bench,
+  release: () => release(run, args),
   'setup:gpu': () => node(['scripts/setup-gpu.mjs', ...args]),
 };
 

@@ -1,80 +1,70 @@
-// The packed tarballs of all packages, installed into an empty project and used from there.
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+// The packed tarballs of all packages: what they say of themselves, each installed alone and all in one empty project, and
+// what they weigh in a browser.
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  manifestOf,
+  names,
+  ownClosure,
+  type PackageName,
+  packAll,
+  projectWith,
+  root,
+  run,
+} from './consumer';
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const names = ['core', 'backend-cpu', 'backend-gpu', 'nn', 'tokenizers', 'loretta'];
 const minutes = 60_000;
-
-/** Times of last change of the files under a folder, none where it does not exist. */
-async function times(dir: string, wanted: (file: string) => boolean): Promise<number[]> {
-  const files = await readdir(dir, { recursive: true }).catch(() => []);
-  return Promise.all(files.filter(wanted).map(async (f) => (await stat(join(dir, f))).mtimeMs));
-}
-
-/** Whether every package has been built, types included, since its sources last changed. */
-async function isBuilt(): Promise<boolean> {
-  for (const name of names) {
-    const dir = join(root, 'packages', name);
-    const sources = await times(join(dir, 'src'), (file) => file.endsWith('.ts'));
-    const built = await times(join(dir, 'dist'), (file) => file.endsWith('.d.ts'));
-    if (built.length === 0 || Math.max(...sources) > Math.min(...built)) return false;
-  }
-  return true;
-}
-
 let project = '';
-let tarballs: string[] = [];
+let tarballs: ReadonlyMap<PackageName, string> = new Map();
 
 const node = (...argv: string[]): Promise<{ stdout: string }> =>
   run(process.execPath, argv, { cwd: project });
 
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'loretta-consumer-'));
-  const { packageManager } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  if (!(await isBuilt())) {
-    await run(process.execPath, ['node_modules/tsup/dist/cli-default.js'], { cwd: root });
-  }
-  const pack = ['-r', '--filter', './packages/*', 'pack', '--pack-destination', project];
-  await run('npx', ['--yes', packageManager, ...pack], { cwd: root });
-  const packed = await readdir(project);
-  tarballs = packed.filter((file) => file.endsWith('.tgz')).map((file) => join(project, file));
-  const manifest = { name: 'consumer', private: true, type: 'module' };
-  await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
-  const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'];
+  tarballs = await packAll();
   const fastCheck = JSON.parse(
     await readFile(join(root, 'packages/core/node_modules/fast-check/package.json'), 'utf8'),
   );
   // core/testing needs fast-check, an optional peer; no other optional peer is there.
-  const extra = `fast-check@${fastCheck.version}`;
-  await run('npm', ['install', ...quiet, ...tarballs, extra], { cwd: project });
+  project = await projectWith([...tarballs.values(), `fast-check@${fastCheck.version}`]);
   await cp(new URL('./consumer/', import.meta.url), project, { recursive: true });
 }, 5 * minutes);
 
 afterAll(async () => {
   await rm(project, { recursive: true, force: true });
+  for (const file of tarballs.values()) await rm(dirname(file), { recursive: true, force: true });
 });
 
 test('every package has a tarball', () => {
-  expect(tarballs).toHaveLength(names.length);
+  expect([...tarballs.keys()]).toEqual([...names]);
 });
 
 test.each(names)('%s: the manifest fits what is packed', async (name) => {
-  const file = tarballs.find((tarball) => tarball.includes(`loretta-ts-${name}-0`));
-  const data = await readFile(file ?? '');
+  const data = await readFile(tarballs.get(name)!);
   const tarball = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength);
   const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
   const problems = messages.filter((message) => message.type !== 'suggestion');
   expect(problems.map((message) => formatMessage(message, pkg ?? {}))).toEqual([]);
+});
+
+test.each(names)('%s: the types are those of the code, however they are resolved', async (name) => {
+  const cli = join(root, 'tests/node_modules/@arethetypeswrong/cli/dist/index.js');
+  // Packages are ES modules only, which require() loads from Node 20.19 on.
+  const argv = [cli, tarballs.get(name)!, '--profile', 'esm-only', '--format', 'json'];
+  const { stdout } = await node(...argv).catch((error: { stdout: string }) => error);
+  const { analysis, problems } = JSON.parse(stdout) as {
+    analysis: { types: object };
+    problems?: Record<string, readonly { resolutionKind?: string }[]>;
+  };
+  expect(analysis.types).toEqual({ kind: 'included' });
+  const others = ['node10', 'node16-cjs'];
+  const found = Object.values(problems ?? {}).flat();
+  expect(found.filter((p) => !others.includes(p.resolutionKind ?? ''))).toEqual([]);
 });
 
 test('plain JavaScript imports and calls each package', async () => {
@@ -87,31 +77,111 @@ test('require() gives each package', async () => {
   expect(stdout.trim()).toBe('9');
 });
 
-test.each(['node16', 'bundler'])('TypeScript with module resolution %s', async (resolution) => {
+test.each([
+  ['node16', 'node16', 'types.ts'],
+  ['bundler', 'esnext', 'types.ts'],
+  ['nodenext', 'nodenext', 'types.cts'],
+])('TypeScript with module resolution %s', async (resolution, module, file) => {
   const tsc = join(root, 'node_modules/typescript-native/bin/tsc');
-  const module = resolution === 'bundler' ? 'esnext' : 'node16';
   const options = ['--module', module, '--moduleResolution', resolution, '--target', 'es2022'];
   const lib = ['--lib', 'es2023,esnext.disposable,dom', '--types', 'node', '--typeRoots'];
   const types = join(root, 'node_modules/@types');
   const flags = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--pretty', 'false'];
-  const result = await node(tsc, ...options, ...lib, types, ...flags, 'types.ts').catch(
+  const result = await node(tsc, ...options, ...lib, types, ...flags, file).catch(
     (error: { stdout: string }) => error,
   );
   expect(result.stdout).toBe('');
 });
 
-test('a browser bundle needs nothing of Node, keeps the tensor methods and drops what is unused', async () => {
-  const bundle = async (code: string) => {
-    const { outputFiles } = await build({
-      stdin: { contents: code, resolveDir: project },
-      bundle: true,
-      format: 'esm',
-      minify: true,
-      platform: 'browser',
-      write: false,
-    });
-    return outputFiles[0]?.text ?? '';
-  };
+/** What each package does when nothing else is there; prints `true`. */
+const uses: Readonly<Record<PackageName, string>> = {
+  core: "import { ShapeError, sizeOf, tensor } from '@loretta-ts/core'; console.log(sizeOf([2, 3]) === 6 && typeof tensor === 'function' && ShapeError.name === 'ShapeError');",
+  tokenizers:
+    "import { ByteTokenizer } from '@loretta-ts/tokenizers'; const t = new ByteTokenizer(); console.log(t.decodeText(t.encodeText('é')) === 'é');",
+  'backend-cpu':
+    "import { cpu } from '@loretta-ts/backend-cpu'; console.log(cpu({ threads: 1 }).info().simd !== 'none');",
+  'backend-gpu':
+    "import { gpu, gpuModes } from '@loretta-ts/backend-gpu'; const e = await gpu({ mode: 'webgl', require: true }).catch((x) => x); console.log(gpuModes.length === 6 && /gpu\\.js/.test(e.message));",
+  nn: "import { Decoder } from '@loretta-ts/nn'; console.log(typeof Decoder === 'function');",
+  loretta:
+    "import { ModalityGraph } from '@loretta-ts/loretta'; console.log(new ModalityGraph(['a', 'b', 'c'], [['a', 'b'], ['b', 'c']]).missing().length === 1);",
+};
+
+test.each(names)(
+  '%s alone: imported, required, and no dependency that it does not need',
+  async (name) => {
+    const closure = await ownClosure(name);
+    const project = await projectWith(closure.map((own) => tarballs.get(own)!));
+    try {
+      await writeFile(join(project, 'use.mjs'), uses[name]);
+      const imported = await run(process.execPath, ['use.mjs'], { cwd: project });
+      expect(imported.stdout.trim()).toBe('true');
+      const code = `process.stdout.write(String(Object.keys(require('@loretta-ts/${name}')).length > 0))`;
+      const required = await run(process.execPath, ['--input-type=commonjs', '-e', code], {
+        cwd: project,
+      });
+      expect(required).toEqual({ stdout: 'true', stderr: '' });
+      const own = await readdir(join(project, 'node_modules/@loretta-ts'));
+      expect(own.sort()).toEqual([...closure].sort());
+      const all = await readdir(join(project, 'node_modules'));
+      const heavy = all.filter((dir) => ['gpu.js', 'gl', 'webgpu', 'fast-check'].includes(dir));
+      expect(heavy).toEqual([]);
+      const named = await Promise.all(closure.map((o) => manifestOf(join(root, 'packages', o))));
+      const wanted = new Set(named.flatMap((m) => Object.keys(m.dependencies ?? {})));
+      const direct = [...wanted].filter((dep) => !dep.startsWith('@'));
+      expect(all).toEqual(expect.arrayContaining(direct));
+      if (wanted.size === closure.length - 1) {
+        expect(all.filter((dir) => !dir.startsWith('.'))).toEqual(['@loretta-ts']);
+      }
+    } finally {
+      await rm(project, { recursive: true, force: true });
+    }
+  },
+  3 * minutes,
+);
+
+/** For browsers, minified; an import of a Node built-in that is reached fails the build. */
+async function bundle(code: string, external: readonly string[] = []): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: project },
+    ...{ bundle: true, format: 'esm', minify: true, platform: 'browser', write: false },
+    external: [...external],
+  });
+  return outputFiles[0]!.text;
+}
+
+/** Kilobytes of 1000, gzipped, of everything that a package exports; other packages of ours are not counted. */
+const budgets: Readonly<Record<PackageName, number>> = {
+  core: 30,
+  tokenizers: 46,
+  'backend-cpu': 60,
+  'backend-gpu': 36,
+  nn: 38,
+  loretta: 140,
+};
+
+test.each(names)('%s stays within its budget', async (name) => {
+  const others = names.filter((other) => other !== name).map((other) => `@loretta-ts/${other}`);
+  const text = await bundle(`export * from '@loretta-ts/${name}';`, [...others, 'gpu.js']);
+  const size = gzipSync(text, { level: 9 }).length / 1000;
+  console.log(`${name}: ${size.toFixed(1)} of ${budgets[name]} kB gzipped`);
+  expect(size).toBeLessThan(budgets[name]);
+});
+
+test('tensor and matmul bring no fused op', async () => {
+  const text = await bundle("export { matmul, tensor } from '@loretta-ts/core';");
+  for (const op of ['attention', 'layerNorm', 'selectiveScan', 'crossEntropy', 'adamw', 'fft']) {
+    expect(text, op).not.toContain(op);
+  }
+  expect(gzipSync(text, { level: 9 }).length).toBeLessThan(12_000);
+});
+
+test('one tokenizer brings no other', async () => {
+  const text = await bundle("export { ByteTokenizer } from '@loretta-ts/tokenizers';");
+  expect(text.length).toBeLessThan(10_000);
+});
+
+test('a bundle for browsers keeps the tensor methods and runs', async () => {
   const app = await bundle(`
     import { cpu } from '@loretta-ts/backend-cpu';
     import { setBackend, tensor } from '@loretta-ts/core';
@@ -121,7 +191,6 @@ test('a browser bundle needs nothing of Node, keeps the tensor methods and drops
     console.log(typeof Linear, [...tensor([1, 2]).mul(tensor([3, 4])).dataSync()].join());
   `);
   await writeFile(join(project, 'bundle.mjs'), app);
-  expect((await node('bundle.mjs')).stdout.trim()).toBe('function 3,8');
-  const small = await bundle("export { ByteTokenizer } from '@loretta-ts/tokenizers';");
-  expect(small.length).toBeLessThan(10_000);
+  const { stdout } = await run(process.execPath, ['bundle.mjs'], { cwd: project });
+  expect(stdout.trim()).toBe('function 3,8');
 });

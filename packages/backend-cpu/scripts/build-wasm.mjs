@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
+import { makeDelta } from './delta.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const kernels = join(root, 'src/wasm/kernels.generated.ts');
@@ -105,8 +106,9 @@ ${signatures(plain.types)}
 export const memoryFlags = ${flags};
 export const simdKernels: string =
   '${plain.wasm.toString('base64')}';
-export const relaxedSimdKernels: string =
-  '${relaxed.wasm.toString('base64')}';
+/** Turns them into the ones for relaxed SIMD; see delta.ts. */
+export const relaxedSimdDelta: string =
+  '${makeDelta(plain.wasm, relaxed.wasm).toString('base64')}';
 `;
 }
 

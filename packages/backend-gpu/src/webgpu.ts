@@ -45,6 +45,9 @@ export async function findWebGpu(
       ? { adapter: null, reason: 'navigator.gpu has no adapter' }
       : { adapter: nameOf(adapter), reason: null };
   }
+  if (typeof process === 'undefined') {
+    return { adapter: null, reason: 'this browser has no navigator.gpu' };
+  }
   let dawn: Dawn;
   try {
     dawn = (await load()) as Dawn;

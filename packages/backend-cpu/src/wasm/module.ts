@@ -1,10 +1,6 @@
 /** The compiled kernels: which build runs here, and its exports. */
-import {
-  memoryFlags,
-  relaxedSimdKernels,
-  simdKernels,
-  type WasmKernels,
-} from './kernels.generated';
+import { applyDelta } from './delta';
+import { memoryFlags, relaxedSimdDelta, simdKernels, type WasmKernels } from './kernels.generated';
 
 export type SimdLevel = 'relaxed-simd' | 'simd';
 
@@ -24,10 +20,14 @@ export function supports(level: SimdLevel): boolean {
   return WebAssembly.validate(new Uint8Array(level === 'simd' ? simdProbe : relaxedProbe));
 }
 
+function decoded(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+}
+
 /** The code is the same for both kinds of memory, but the import says which. */
 function bytes(level: SimdLevel, shared: boolean): Uint8Array<ArrayBuffer> {
-  const text = atob(level === 'simd' ? simdKernels : relaxedSimdKernels);
-  const code = Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const plain = decoded(simdKernels);
+  const code = level === 'simd' ? plain : applyDelta(plain, decoded(relaxedSimdDelta));
   if (!shared) code[memoryFlags] = 1;
   return code;
 }

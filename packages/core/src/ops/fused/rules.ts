@@ -7,6 +7,7 @@ import { vjpOfMany } from '../../vjp-of';
 type Decompose<N extends FusedName> = NonNullable<Op<N>['decompose']>;
 
 /** Differentiates the decomposition: what a gradient op has for its own gradient. Needs all inputs saved. */
+/* @__NO_SIDE_EFFECTS__ */
 export function byDecomposition<N extends FusedName>(decompose: Decompose<N>): Vjp<OpAttrs[N]> {
   return ({ ins, cts, needs, attrs }) => vjpOfMany((xs) => decompose(xs, attrs), ins, cts, needs);
 }
@@ -15,6 +16,7 @@ export function byDecomposition<N extends FusedName>(decompose: Decompose<N>): V
  * `fast` where only the first output has a cotangent, which is all that first-order training meets; the decomposition
  * where saved statistics have one too (second order).
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function fastOrDecomposed<N extends FusedName>(
   fast: Vjp<OpAttrs[N]>,
   decompose: Decompose<N>,

@@ -1,0 +1,2 @@
+/** The difference of `target` from `base`. */
+export function makeDelta(base: Buffer, target: Buffer): Buffer;
