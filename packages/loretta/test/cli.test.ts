@@ -35,7 +35,10 @@ const COMMANDS = [
   'report',
   'experiments',
   'data',
+  'inspect',
+  'tokenize',
   'config',
+  'completion',
 ];
 
 describe('help', () => {

@@ -19,12 +19,23 @@ export const evaluate = command({
     'loretta evaluate --run loretta-out --arm commutative --rows 1000 --json',
   ],
   args: {
-    run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
-    arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
-    rows: { type: 'string', description: 'Test rows (default: as in the run)' },
-    seed: { type: 'string', description: 'Seed of sampling', default: '17' },
+    run: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder of the run',
+      default: 'loretta-out',
+    },
+    arm: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: 'Arm of the run',
+      default: 'transitive',
+    },
+    rows: { type: 'string', valueHint: 'N', description: 'Test rows (default: as in the run)' },
+    seed: { type: 'string', valueHint: 'N', description: 'Seed of sampling', default: '17' },
     backend: {
       type: 'string',
+      valueHint: 'NAME',
       description: 'cpu, cpu:relaxed, cpu:none or reference',
       default: 'cpu',
     },

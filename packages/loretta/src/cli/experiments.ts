@@ -30,11 +30,16 @@ export const experiments = command({
   args: {
     data: {
       type: 'string',
+      valueHint: 'DIR',
       description:
         'Folder with mnist/, fsdd/recordings/ and tcga-breast/ (default: embedded digits and speech, no tumours)',
     },
     only: { type: 'string', description: `One data set of ${DATASETS.join(', ')}` },
-    seeds: { type: 'string', description: 'Seeds of every cell (default: 3, or 1 with --quick)' },
+    seeds: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'Seeds of every cell (default: 3, or 1 with --quick)',
+    },
     'skip-ablations': {
       type: 'boolean',
       description: 'Without the variants on the toy and the other links',
@@ -42,11 +47,13 @@ export const experiments = command({
     },
     out: {
       type: 'string',
+      valueHint: 'DIR',
       description: 'Folder of the results',
       default: 'loretta-out/experiments',
     },
     workers: {
       type: 'string',
+      valueHint: 'N',
       description: 'Cells at the same time (default: one a core, 2 at most)',
     },
     quick: runArgs.quick,

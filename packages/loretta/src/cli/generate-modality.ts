@@ -22,36 +22,60 @@ import { filtersOf, guidanceOf, namesOf, type SamplingArgs } from './sampling';
 
 /** Options of `loretta generate` that belong to a run. */
 export const armArgs = {
-  run: { type: 'string', description: 'Folder of the run (default: loretta-out)' },
-  arm: { type: 'string', description: 'Arm of the run (default: transitive)' },
+  run: {
+    type: 'string',
+    valueHint: 'DIR',
+    description: 'Folder of the run (default: loretta-out)',
+  },
+  arm: { type: 'string', valueHint: 'NAME', description: 'Arm of the run (default: transitive)' },
   from: {
     type: 'string',
+    valueHint: 'MODALITY',
     description:
       'Modalities given, in this order: speech, or speech,text, or none (default: speech)',
   },
-  to: { type: 'string', description: 'Modality wanted (default: image)' },
+  to: { type: 'string', valueHint: 'MODALITY', description: 'Modality wanted (default: image)' },
   input: {
     type: 'string',
+    valueHint: 'FILE',
     description:
       'Of the one modality given: a WAV file, a PNG file of the size of the training images, or text',
   },
-  image: { type: 'string', description: 'PNG file, where --from has image' },
-  speech: { type: 'string', description: 'WAV file, where --from has speech' },
+  image: { type: 'string', valueHint: 'FILE', description: 'PNG file, where --from has image' },
+  speech: { type: 'string', valueHint: 'FILE', description: 'WAV file, where --from has speech' },
   text: { type: 'string', description: 'Words, where --from has text' },
   row: {
     type: 'string',
+    valueHint: 'N',
     description: 'Test sample instead; of several modalities, the aligned test row',
   },
-  via: { type: 'string', description: 'Modalities to generate on the way, each from the last' },
-  chains: { type: 'string', description: 'Chains that decide together (default: 1)' },
-  best: { type: 'string', description: 'Candidates, of which the best is taken (default: 1)' },
+  via: {
+    type: 'string',
+    valueHint: 'MODALITY',
+    description: 'Modalities to generate on the way, each from the last',
+  },
+  chains: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Chains that decide together (default: 1)',
+  },
+  best: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Candidates, of which the best is taken (default: 1)',
+  },
   lambda: {
     type: 'string',
     description: 'Rank by log p(x|c) - lambda log p(x) (default: 1 of --best, 0 of --chains)',
   },
-  out: { type: 'string', description: 'File for an image (PNG) or speech (WAV)' },
+  out: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'File for an image (PNG) or speech (WAV)',
+  },
   guidance: {
     type: 'string',
+    valueHint: 'G',
     description:
       'Classifier-free guidance, 1 is none; of several conditions speech:2,text:1.5 (default: 3)',
   },

@@ -15,10 +15,11 @@ import { filtersOf, type SamplingArgs } from './sampling';
 export const textArgs = {
   model: {
     type: 'string',
+    valueHint: 'DIR',
     description:
       'Folder of a pretrained model: Hugging Face (Llama, Mistral, GPT-2, Mamba) or llama2.c, with its tokenizer',
   },
-  prompt: { type: 'string', description: 'Text to go on from (with --model)' },
+  prompt: { type: 'string', valueHint: 'TEXT', description: 'Text to go on from (with --model)' },
   greedy: {
     type: 'boolean',
     description: 'Take the most likely token each time (with --model)',
@@ -26,6 +27,7 @@ export const textArgs = {
   },
   'max-tokens': {
     type: 'string',
+    valueHint: 'N',
     description: 'New tokens, at most, and no more than the model has room for (with --model)',
     default: '256',
   },

@@ -31,13 +31,23 @@ export const impute = command({
     'rows.json: [{ "speech": "three.wav" }, { "image": "7.png", "text": "seven" }]',
   ],
   args: {
-    run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
-    arm: { type: 'string', description: 'Arm of the run', default: 'transitive' },
+    run: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder of the run',
+      default: 'loretta-out',
+    },
+    arm: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: 'Arm of the run',
+      default: 'transitive',
+    },
     manifest: {
       type: 'string',
       description: 'JSON list of rows: image is a PNG file, speech a WAV file, text the words',
     },
-    rows: { type: 'string', description: 'Aligned test rows instead, this many' },
+    rows: { type: 'string', valueHint: 'N', description: 'Aligned test rows instead, this many' },
     missing: {
       type: 'string',
       description: 'What to fill in (default: all that is missing); of --rows, what to take away',
@@ -58,8 +68,18 @@ export const impute = command({
       description: 'Let the class that a judge sees most often decide a consensus',
       default: false,
     },
-    guidance: { type: 'string', description: 'Guidance of every condition', default: '3' },
-    out: { type: 'string', description: 'Folder for what was filled in', default: 'imputed' },
+    guidance: {
+      type: 'string',
+      valueHint: 'G',
+      description: 'Guidance of every condition',
+      default: '3',
+    },
+    out: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder for what was filled in',
+      default: 'imputed',
+    },
     ...samplingArgs,
     json: { type: 'boolean', description: 'Print imputed.json as one line', default: false },
   },

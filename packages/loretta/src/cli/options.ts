@@ -13,33 +13,39 @@ import { UsageError } from './errors';
 export const dataArgs = {
   data: {
     type: 'string',
+    valueHint: 'DIR',
     description:
       'Folder of real files laid out as mnist/, fsdd/recordings/, wine/, sotu/ (default: embedded data)',
   },
   texts: {
     type: 'string',
+    valueHint: 'KIND',
     description: 'Texts of --data: captions, wine or sotu',
     default: 'captions',
   },
   link: {
     type: 'string',
+    valueHint: 'MODALITY',
     description: 'The modality seen with both others: text, image or speech',
     default: 'text',
   },
   'image-tokenizer': {
     type: 'string',
+    valueHint: 'KIND',
     description:
       'Images as k-means patches, or as codes of a network trained first: patches, vq or dvae',
     default: 'patches',
   },
   'speech-tokenizer': {
     type: 'string',
+    valueHint: 'KIND',
     description:
       'Speech as k-means MFCC frames, or as codes of a network trained first: mfcc or vq',
     default: 'mfcc',
   },
   'tokenizer-steps': {
     type: 'string',
+    valueHint: 'N',
     description: 'Training steps of each learned tokenizer (default: by the size of the data)',
   },
 } as const satisfies ArgsDef;
@@ -48,12 +54,18 @@ export const dataArgs = {
 export const runArgs = {
   seed: {
     type: 'string',
+    valueHint: 'N',
     description: 'Seed of data order, weights and sampling (default: that of --config, or 0)',
   },
-  config: { type: 'string', description: 'JSON file of settings; see `loretta config`' },
+  config: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'JSON file of settings; see `loretta config`',
+  },
   quick: { type: 'boolean', description: 'A short run with fewer steps and rows', default: false },
   backend: {
     type: 'string',
+    valueHint: 'NAME',
     description: 'cpu, cpu:relaxed, cpu:none or reference',
     default: 'cpu',
   },

@@ -14,7 +14,12 @@ export const reportCommand = command({
   description: 'Print the table of a run and write its page',
   examples: ['loretta report --run loretta-out'],
   args: {
-    run: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    run: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder of the run',
+      default: 'loretta-out',
+    },
     json: { type: 'boolean', description: 'Print the run as one line of JSON', default: false },
   },
   main,

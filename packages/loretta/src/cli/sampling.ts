@@ -9,13 +9,22 @@ import { NAMES } from './samples';
 
 /** How tokens are chosen. */
 export const samplingArgs = {
-  temperature: { type: 'string', description: 'Sampling temperature (default: 1)' },
-  'top-k': { type: 'string', description: 'Keep the k most likely tokens' },
-  'top-p': { type: 'string', description: 'Keep the tokens that hold this probability together' },
-  'min-p': { type: 'string', description: 'Keep tokens this many times as likely as the best' },
-  seed: { type: 'string', description: 'Seed of sampling', default: '0' },
+  temperature: { type: 'string', valueHint: 'T', description: 'Sampling temperature (default: 1)' },
+  'top-k': { type: 'string', valueHint: 'K', description: 'Keep the k most likely tokens' },
+  'top-p': {
+    type: 'string',
+    valueHint: 'P',
+    description: 'Keep the tokens that hold this probability together',
+  },
+  'min-p': {
+    type: 'string',
+    valueHint: 'P',
+    description: 'Keep tokens this many times as likely as the best',
+  },
+  seed: { type: 'string', valueHint: 'N', description: 'Seed of sampling', default: '0' },
   backend: {
     type: 'string',
+    valueHint: 'NAME',
     description: 'cpu, cpu:relaxed, cpu:none or reference',
     default: 'cpu',
   },

@@ -27,10 +27,20 @@ export const start = command({
   args: {
     ...dataArgs,
     ...runArgs,
-    arms: { type: 'string', description: `Arms to compare, of ${ARMS.join(', ')}` },
-    out: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
+    arms: {
+      type: 'string',
+      valueHint: 'LIST',
+      description: `Arms to compare, of ${ARMS.join(', ')}`,
+    },
+    out: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder of the run',
+      default: 'loretta-out',
+    },
     workers: {
       type: 'string',
+      valueHint: 'N',
       description: 'Arms at the same time (default: one a core, 2 at most)',
     },
   },

@@ -28,9 +28,24 @@ export const train = command({
   args: {
     ...dataArgs,
     ...runArgs,
-    arm: { type: 'string', description: `One of ${ARMS.join(', ')}`, default: 'transitive' },
-    out: { type: 'string', description: 'Folder of the run', default: 'loretta-out' },
-    every: { type: 'string', description: 'Steps between checkpoints', default: '200' },
+    arm: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: `One of ${ARMS.join(', ')}`,
+      default: 'transitive',
+    },
+    out: {
+      type: 'string',
+      valueHint: 'DIR',
+      description: 'Folder of the run',
+      default: 'loretta-out',
+    },
+    every: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'Steps between checkpoints',
+      default: '200',
+    },
     resume: { type: 'boolean', description: 'Go on from the checkpoint in --out', default: false },
   },
   main,

@@ -54,6 +54,30 @@ export async function loadLanguageModel(path: string): Promise<LanguageModel> {
   }
 }
 
+/**
+ * A text tokenizer alone: a folder as `loadLanguageModel` takes, or one of its files (`tokenizer.json`, a `vocab.txt` of
+ * WordPiece, a `.bin` of llama2.c).
+ * @throws DataError in one line
+ */
+export function loadTokenizer(path: string): TextTokenizer {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info === undefined) throw new DataError('missing', path, 'there is no such file or folder');
+  if (info.isDirectory()) {
+    const llama = readdirSync(path).some((name) => /^tok.*\.bin$/.test(name));
+    return (llama ? llama2cTokenizer(path) : hfTokenizer(path, null)).tokenizer;
+  }
+  if (path.endsWith('.bin')) {
+    const bytes = regular(path);
+    return parsed(path, () => ByteFallbackBpe.fromLlama2c(bytes));
+  }
+  if (path.endsWith('.txt')) {
+    const vocab = text(path);
+    return parsed(path, () => WordPieceTokenizer.fromVocab(vocab, { lowercase: true }));
+  }
+  const json = check(path, TOKENIZER);
+  return parsed(path, () => fromJson(json));
+}
+
 type Found = Pick<LanguageModel, 'tokenizer' | 'prefix'>;
 
 /** A prompt of llama2.c begins with BOS. */

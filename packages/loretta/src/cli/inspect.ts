@@ -1,0 +1,214 @@
+/** `loretta inspect`: what a checkpoint, a safetensors file or a model folder holds. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { setBackend, sizeOf } from '@loretta-ts/core';
+import type { HostTensor } from '@loretta-ts/nn';
+import { loadLlama2c, loadSafetensors, readSafetensorsHeader } from '@loretta-ts/nn/node';
+import { DataError } from '../data/errors';
+import { chooseBackend } from '../node/choose-backend';
+import { command } from './command';
+import { integer } from './options';
+
+export const inspect = command({
+  name: 'inspect',
+  description: 'Show what a checkpoint, safetensors file or model folder holds',
+  examples: [
+    'loretta inspect loretta-out/transitive.safetensors',
+    'loretta inspect model.safetensors --stats      least, largest, mean, non-finite values',
+    'loretta inspect llama-folder --filter layers.0 --json',
+  ],
+  args: {
+    path: {
+      type: 'positional',
+      description: 'A .safetensors file, a model.bin of llama2.c, or a folder with such files',
+      valueHint: 'FILE',
+      required: true,
+    },
+    filter: {
+      type: 'string',
+      description: 'Only tensors whose name has this text',
+      valueHint: 'TEXT',
+    },
+    stats: {
+      type: 'boolean',
+      description: 'Read the values too: range, mean and how many are not finite',
+      default: false,
+    },
+    limit: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'Tensors shown of each file; 0 shows all',
+      default: '0',
+    },
+    json: { type: 'boolean', description: 'Print one JSON object', default: false },
+  },
+  main,
+});
+
+interface Args {
+  readonly path: string;
+  readonly filter?: string | undefined;
+  readonly stats: boolean;
+  readonly limit: string;
+  readonly json: boolean;
+}
+
+interface Stats {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly nonFinite: number;
+}
+
+interface TensorInfo {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  readonly stats?: Stats;
+}
+
+interface FileInfo {
+  readonly file: string;
+  readonly bytes: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Numbers in all tensors of the file, shown or not. */
+  readonly parameters: number;
+  readonly tensors: readonly TensorInfo[];
+}
+
+async function main(args: Args): Promise<void> {
+  const path = resolve(args.path);
+  const limit = integer('limit', args.limit);
+  const files: FileInfo[] = [];
+  for (const file of filesOf(path)) files.push(await describe(file, args));
+  if (args.json) {
+    console.log(JSON.stringify({ path, files }));
+    return;
+  }
+  for (const info of files) console.log(pageOf(info, limit));
+  if (files.length > 1) {
+    const total = files.reduce((n, f) => n + f.parameters, 0);
+    console.log(`all ${files.length} files: ${total.toLocaleString('en')} numbers`);
+  }
+}
+
+/** @throws DataError where there is nothing to read, or a pickle */
+function filesOf(path: string): string[] {
+  const info = statSync(path, { throwIfNoEntry: false });
+  if (info === undefined) throw new DataError('missing', path, 'there is no such file or folder');
+  if (!info.isDirectory()) return [path];
+  const files = readdirSync(path)
+    .filter((name) => name.endsWith('.safetensors'))
+    .sort()
+    .map((name) => join(path, name));
+  if (files.length === 0)
+    throw new DataError('missing', path, 'this folder holds no .safetensors file');
+  return files;
+}
+
+async function describe(path: string, { filter, stats }: Args): Promise<FileInfo> {
+  const bytes = statSync(path).size;
+  const wanted = ({ name }: { readonly name: string }): boolean =>
+    filter === undefined || name.includes(filter);
+  if (!path.endsWith('.safetensors')) return await describeLlama2c(path, bytes, wanted);
+  const { entries, metadata } = await readSafetensorsHeader(path);
+  const values = stats ? (await loadSafetensors(path)).tensors : null;
+  const tensors = entries.filter(wanted).map((entry) => ({
+    name: entry.name,
+    dtype: entry.dtype,
+    shape: entry.shape,
+    bytes: entry.end - entry.begin,
+    ...(values === null ? {} : { stats: statsOf(values.get(entry.name)!) }),
+  }));
+  const parameters = entries.reduce((n, e) => n + sizeOf(e.shape), 0);
+  return { file: path, bytes, metadata: Object.fromEntries(metadata), parameters, tensors };
+}
+
+/** Tensors of llama2.c are not named in its file: they are shown as the decoder names them. */
+async function describeLlama2c(
+  path: string,
+  bytes: number,
+  wanted: (tensor: { readonly name: string }) => boolean,
+): Promise<FileInfo> {
+  const [first = 0, second = 0] = readFileSync(path).subarray(0, 2);
+  const zip = first === 0x50 && second === 0x4b;
+  if (zip || first === 0x80) {
+    throw new DataError(
+      'format',
+      path,
+      'is a pickle, which can run code when it is read: save it as safetensors',
+    );
+  }
+  setBackend(chooseBackend('cpu'));
+  const model = await loadLlama2c(path);
+  try {
+    const tensors = model.namedParameters().map(([name, { value }]) => ({
+      ...{ name, dtype: 'F32', shape: value.shape, bytes: 4 * value.size },
+    }));
+    const parameters = tensors.reduce((n, t) => n + sizeOf(t.shape), 0);
+    const metadata = { config: JSON.stringify(model.config) };
+    return { file: path, bytes, metadata, parameters, tensors: tensors.filter(wanted) };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Of the finite values; all 0 where there are none. */
+function statsOf({ data }: HostTensor): Stats {
+  let [min, max, sum, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  for (const element of data) {
+    const x = Number(element);
+    if (!Number.isFinite(x)) continue;
+    if (x < min) min = x;
+    if (x > max) max = x;
+    sum += x;
+    finite++;
+  }
+  const nonFinite = data.length - finite;
+  return finite === 0
+    ? { min: 0, max: 0, mean: 0, nonFinite }
+    : { min, max, mean: sum / finite, nonFinite };
+}
+
+function pageOf({ file, bytes, metadata, parameters, tensors }: FileInfo, limit: number): string {
+  const shown = limit === 0 ? tensors : tensors.slice(0, limit);
+  const rows = shown.map((t) => [
+    oneLine(t.name),
+    `${t.dtype} [${t.shape.join(', ')}]`,
+    sizeText(t.bytes),
+    ...(t.stats === undefined
+      ? []
+      : [
+          `${number(t.stats.min)} … ${number(t.stats.max)}, mean ${number(t.stats.mean)}`,
+          t.stats.nonFinite === 0 ? '' : `${t.stats.nonFinite} not finite`,
+        ]),
+  ]);
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const lines = rows.map((row) =>
+    `  ${row.map((text, i) => text.padEnd(widths[i]!)).join('  ')}`.trimEnd(),
+  );
+  const notes = Object.entries(metadata).map(([key, value]) => `  ${key}: ${oneLine(value)}`);
+  return [
+    `${basename(file)}  ${sizeText(bytes)}, ${parameters.toLocaleString('en')} numbers in ${tensors.length} tensors`,
+    ...notes,
+    ...lines,
+    ...(shown.length < tensors.length ? [`  … ${tensors.length - shown.length} more`] : []),
+  ].join('\n');
+}
+
+const number = (x: number): string => String(Number(x.toPrecision(4)));
+
+/** `1.2 MB` of 1,200,000 bytes. */
+function sizeText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const unit = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  const value = bytes / 1000 ** unit;
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Metadata come from a file: control characters stay out of the terminal. */
+function oneLine(text: string): string {
+  const plain = text.replace(/\p{Cc}+/gu, ' ');
+  return plain.length > 160 ? `${plain.slice(0, 157)}…` : plain;
+}
