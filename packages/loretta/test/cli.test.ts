@@ -181,6 +181,27 @@ describe('a run from its start to what is made of it', () => {
     expect(page).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 
+  test('the page says what its pictures show, and holds every number', () => {
+    const page = readFileSync(join(root, 'run/report.html'), 'utf8');
+    const tags = (pattern: RegExp): string[] => [...page.matchAll(pattern)].map(([tag]) => tag);
+    const pictures = tags(/<img [^>]*>/g);
+    expect(pictures.length).toBeGreaterThan(10);
+    expect(pictures.filter((tag) => !/ alt="[^"]+"/.test(tag))).toEqual([]);
+    const plots = tags(/<svg [^>]*class="plot[^>]*>/g);
+    expect(plots.length).toBeGreaterThan(3);
+    expect(
+      plots.filter((tag) => !/role="img"/.test(tag) || !/aria-label="[^"]+"/.test(tag)),
+    ).toEqual([]);
+    expect(tags(/<audio [^>]*>/g).filter((tag) => !/aria-label="[^"]+"/.test(tag))).toEqual([]);
+    const json = /<script type="application\/json" id="run">(.*)<\/script>/.exec(page)![1]!;
+    expect(JSON.parse(json)).toEqual(JSON.parse(readFileSync(join(root, 'run/run.json'), 'utf8')));
+    const { arms } = JSON.parse(json) as { arms: { curve: { loss: number }[] }[] };
+    for (const { loss } of arms.flatMap((arm) => arm.curve)) {
+      expect(page).toContain(`<td>${loss.toFixed(4)}</td>`);
+    }
+    expect(page).toContain('@media print');
+  });
+
   test('report writes the same page again', () => {
     const path = join(root, 'run/report.html');
     const first = readFileSync(path, 'utf8');

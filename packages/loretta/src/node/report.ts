@@ -6,8 +6,14 @@ import type { Comparison } from '../data/reconstruction';
 import type { RawSample } from '../data/source';
 import type { SvlMnist } from '../data/svlMnist';
 import type { Sample } from '../evaluate/evaluate';
-import { escapeHtml, htmlPage, htmlTable } from '../report/page';
-import { confusionPlot, directionHeat, lossPlot, purityPlot } from '../report/plots';
+import { embeddedJson, escapeHtml, folded, htmlPage, htmlTable } from '../report/page';
+import {
+  confusionPlot,
+  directionHeat,
+  lossPlot,
+  type NamedCurve,
+  purityPlot,
+} from '../report/plots';
 import { compareTest, reconstructionRows, reconstructionSheet } from '../report/reconstructions';
 import { resultRows } from '../report/table';
 import { mixtureSection, mixtureSheets } from '../report/mixture';
@@ -68,6 +74,7 @@ export function reportPage(
     confusions(run),
     ...kept.map(reconstructions),
     about(run),
+    embeddedJson('run', run),
   ]);
 }
 
@@ -95,7 +102,18 @@ function curves(run: RunFile): string {
     '<h2>Training</h2>',
     `<figure>${lossPlot(named, run.warmUp.steps)}<figcaption>The dashed line is the end of the common warm-up (step ${run.warmUp.steps}), where the arms fork.</figcaption></figure>`,
     `<figure>${purityPlot(named)}<figcaption>Share of generated blocks that a judge puts in the class of their condition.</figcaption></figure>`,
+    folded('The same as a table', curveTable(named)),
   ].join('\n');
+}
+
+function curveTable(named: readonly NamedCurve[]): string {
+  const rows = named.flatMap(({ name, points }) =>
+    points.map((p) => [
+      ...[name, String(p.step), p.loss.toFixed(4)],
+      p.purity === null ? '' : p.purity.toFixed(3),
+    ]),
+  );
+  return htmlTable(['arm', 'step', 'loss, nats', 'purity'], rows);
 }
 
 function matrix(run: RunFile): string {
@@ -107,19 +125,29 @@ function matrix(run: RunFile): string {
     (x) =>
       `<figure>${directionHeat(x.evaluation.directions, limit)}<figcaption>${x.arm}</figcaption></figure>`,
   );
-  return `<h2>Directions</h2><p>Bits per token that the right condition saves against a wrong one; * was never seen.</p><div class="row">${maps.join('\n')}</div>`;
+  return `<h2>Directions</h2><p>Bits per token that the right condition saves against a wrong one; * was never seen.</p><div class="row">${maps.join('\n')}</div>${folded('The same as a table', directionTable(run))}`;
+}
+
+function directionTable(run: RunFile): string {
+  const rows = run.arms.flatMap(({ arm, evaluation }) =>
+    evaluation.directions.map(({ from, to, seen, gain, matched }) => [
+      ...[arm, `${from} → ${to}${seen ? '' : ' *'}`, matched.value.toFixed(3)],
+      `${gain.value.toFixed(3)} (${gain.low.toFixed(3)} … ${gain.high.toFixed(3)})`,
+    ]),
+  );
+  return htmlTable(['arm', 'direction', 'bits per token', 'gain'], rows);
 }
 
 const dataUri = (type: string, bytes: Uint8Array): string =>
   `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
 
-/** A sample as HTML: a picture, a player, or its text. */
-function media(sample: RawSample): string {
+/** A sample as HTML: a picture, a player, or its text. @param alt what it is, for those who do not see it */
+function media(sample: RawSample, alt: string): string {
   switch (sample.kind) {
     case 'image':
-      return `<img alt="" src="${dataUri('image/png', encodePng(sample.image))}">`;
+      return `<img alt="${escapeHtml(alt)}" src="${dataUri('image/png', encodePng(sample.image))}">`;
     case 'speech':
-      return `<audio controls preload="none" src="${dataUri('audio/wav', encodeWav(sample.wave))}"></audio>`;
+      return `<audio controls preload="none" aria-label="${escapeHtml(alt)}" src="${dataUri('audio/wav', encodeWav(sample.wave))}"></audio>`;
     case 'text':
       return `<p>${escapeHtml(sample.text)}</p>`;
     case 'tokens':
@@ -160,8 +188,10 @@ function sheet(arm: string, s: Sample, data: SvlMnist): string {
     const row = s.rows[i]!;
     const label = source.test.labels[row]!;
     const right = s.judged[i] === label;
-    const made = media(target.decode(ids));
-    return `<div class="${right ? 'right' : 'wrong'}">${made}${media(source.raw('test', row))}<br>${label} → ${s.judged[i]}</div>`;
+    const made = media(target.decode(ids), `${s.to} generated for ${label}, judged ${s.judged[i]}`);
+    const given = media(source.raw('test', row), `${s.from} of ${label}, given`);
+    const mark = right ? '' : '<span class="sr">wrong: </span>';
+    return `<div class="${right ? 'right' : 'wrong'}">${made}${given}<br>${mark}${label} → ${s.judged[i]}</div>`;
   });
   return `<h2>${escapeHtml(`${s.from} → ${s.to}, ${arm}`)}</h2><p>Generated from test samples it never saw, with guidance. The number given, and what the judge sees.</p><div class="sheet">${cells.join('\n')}</div>`;
 }
@@ -172,10 +202,18 @@ function confusions(run: RunFile): string {
       .filter((d) => !d.seen)
       .map(
         (d) =>
-          `<figure>${confusionPlot(d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption></figure>`,
+          `<figure>${confusionPlot(d.confusion)}<figcaption>${escapeHtml(`${arm}: ${d.from} → ${d.to}`)}</figcaption>${folded('The same as a table', confusionTable(d.confusion))}</figure>`,
       ),
   );
   return `<h2>Confusions</h2><div class="row">${plots.join('\n')}</div>`;
+}
+
+function confusionTable(confusion: readonly (readonly number[])[]): string {
+  const classes = confusion.map((_, i) => String(i));
+  return htmlTable(
+    ['given \\ judged', ...classes],
+    confusion.map((row, i) => [classes[i]!, ...row.map(String)]),
+  );
 }
 
 function reconstructions({ name, comparison, sheet }: Kept): string {

@@ -2,7 +2,7 @@
 import type { CellResult } from '../compare/cells';
 import { comparisonMarkdown, methodList } from '../compare/report';
 import { byDataset, type DatasetResults, TASKS, taskOf } from '../compare/summary';
-import { escapeHtml, htmlPage, htmlTable } from './page';
+import { embeddedJson, escapeHtml, htmlPage, htmlTable } from './page';
 import { taskPlots } from './plots';
 
 function plotsOf(data: DatasetResults): string[] {
@@ -49,7 +49,7 @@ export function comparisonPage(results: readonly CellResult[]): string {
   return htmlPage('The comparison', [
     ...plots,
     markdownHtml(`${methodList()}\n\n${comparisonMarkdown(results)}`),
-    `<script type="application/json" id="results">${JSON.stringify(results).replaceAll('<', '\\u003c')}</script>`,
+    embeddedJson('results', results),
   ]);
 }
 

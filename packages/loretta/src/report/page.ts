@@ -1,4 +1,4 @@
-/** The page around a report's sections: one file, no scripts, light and dark. */
+/** The page around a report's sections: one file that opens offline, runs no script, light, dark and on paper. */
 
 /** Text for HTML. */
 export function escapeHtml(text: string): string {
@@ -25,7 +25,7 @@ export function htmlTable(
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --strong: #4a86e822; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
@@ -36,8 +36,28 @@ figure { margin: 1rem 0; } figcaption { font-size: .85rem; opacity: .8; }
 td { vertical-align: middle; } .strip { image-rendering: pixelated; display: block; max-width: none; }
 .sheet .right img { border-color: #4a4; } .sheet audio { width: 105px; height: 28px; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; } svg { background: #fff; border-radius: 4px; max-width: 100%; height: auto; }
+details { margin: .5rem 0; } summary { cursor: pointer; font-size: .85rem; }
+.sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 pre { overflow-x: auto; font-size: .8rem; background: #8881; padding: .8rem; }
+@page { margin: 14mm; }
+@media print {
+  :root { color-scheme: light; } body { max-width: none; margin: 0; font-size: 10pt; }
+  h2 { break-after: avoid; } figure, tr, .sheet > div { break-inside: avoid; }
+  .wide, pre { overflow: visible; } pre { white-space: pre-wrap; } th, td { white-space: normal; }
+  audio { display: none; } tr.strong { background: none; outline: 1px solid #888; }
+}
 `;
+
+/** Numbers behind a picture, folded away on the screen. */
+export function folded(title: string, html: string): string {
+  return `<details><summary>${escapeHtml(title)}</summary>${html}</details>`;
+}
+
+/** Data for programs: `JSON.parse(document.getElementById(id).textContent)`. */
+export function embeddedJson(id: string, value: unknown): string {
+  const text = JSON.stringify(value).replaceAll('<', '\\u003c');
+  return `<script type="application/json" id="${id}">${text}</script>`;
+}
 
 /** A whole page. Sections are HTML. */
 export function htmlPage(title: string, sections: readonly string[]): string {

@@ -11,25 +11,29 @@ export interface NamedCurve {
   readonly points: readonly CurvePoint[];
 }
 
-function svg(options: Plot.PlotOptions): string {
+/** @param label says to those who do not see it what the plot shows */
+function svg(label: string, options: Plot.PlotOptions): string {
   const { document } = parseHTML('<html><body></body></html>');
   const figure = Plot.plot({
     ...options,
+    ariaLabel: label,
     document,
     style: { fontFamily: 'system-ui, sans-serif', color: '#222' },
   });
-  if (figure.tagName.toLowerCase() === 'svg') return withNamespace(figure.outerHTML);
+  if (figure.tagName.toLowerCase() === 'svg') return picture(figure.outerHTML);
   // a legend stands beside the chart in one figure
   const parts = [...figure.children].filter((c) => c.tagName.toLowerCase() !== 'style');
   return parts
-    .map((c) => (c.tagName.toLowerCase() === 'svg' ? withNamespace(c.outerHTML) : c.outerHTML))
+    .map((c) => (c.tagName.toLowerCase() === 'svg' ? picture(c.outerHTML) : c.outerHTML))
     .join('');
 }
 
-function withNamespace(text: string): string {
-  return text.includes('xmlns=')
+/** An SVG text that stands alone and is one image to a screen reader. */
+function picture(text: string): string {
+  const whole = text.includes('xmlns=')
     ? text
     : text.replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"');
+  return whole.replace('<svg', '<svg role="img"');
 }
 
 /** Training loss of each arm over steps. */
@@ -37,7 +41,7 @@ export function lossPlot(curves: readonly NamedCurve[], gate: number): string {
   const data = curves.flatMap((c) =>
     c.points.map((p) => ({ step: p.step, loss: p.loss, arm: c.name })),
   );
-  return svg({
+  return svg(`Training loss over steps of ${curves.map((c) => c.name).join(', ')}`, {
     width: 720,
     height: 320,
     grid: true,
@@ -59,7 +63,7 @@ export function purityPlot(curves: readonly NamedCurve[]): string {
     ),
   );
   if (data.length === 0) return '';
-  return svg({
+  return svg('Share of generated blocks in the class of their condition, over steps', {
     width: 720,
     height: 240,
     grid: true,
@@ -78,7 +82,8 @@ export function directionHeat(directions: readonly Direction[], limit: number): 
     gain: d.gain.value,
     text: `${d.gain.value.toFixed(2)}${d.seen ? '' : ' *'}`,
   }));
-  return svg({
+  const said = data.map((d) => `${d.to} given ${d.from} ${d.gain.toFixed(2)}`).join(', ');
+  return svg(`Bits per token that the right condition saves: ${said}`, {
     width: 330,
     height: 280,
     marginLeft: 60,
@@ -88,7 +93,10 @@ export function directionHeat(directions: readonly Direction[], limit: number): 
     color: { type: 'diverging', scheme: 'RdBu', pivot: 0, domain: [-limit, limit] },
     marks: [
       Plot.cell(data, { x: 'to', y: 'from', fill: 'gain' }),
-      Plot.text(data, { x: 'to', y: 'from', text: 'text', fill: 'black' }),
+      Plot.text(data, {
+        ...{ x: 'to', y: 'from', text: 'text' },
+        fill: (d: { gain: number }) => (Math.abs(d.gain) > 0.55 * limit ? 'white' : 'black'),
+      }),
     ],
   });
 }
@@ -99,7 +107,7 @@ export function confusionPlot(confusion: readonly (readonly number[])[]): string
     const total = row.reduce((a, b) => a + b, 0);
     return row.map((n, found) => ({ truth, found, share: total === 0 ? 0 : n / total }));
   });
-  return svg({
+  return svg('Confusion matrix: true classes down, judged classes across', {
     width: 300,
     height: 300,
     padding: 0.02,
@@ -127,13 +135,12 @@ export function taskPlots(points: readonly TaskPoint[], methods: readonly string
     const data = points
       .filter((p) => p.task === task)
       .map(({ method, estimate: { value, low, high } }) => ({ method, value, low, high }));
-    return svg({
+    return svg(task, {
       width: 720,
       height: 34 + 17 * data.length,
       marginLeft: 110,
       marginTop: 4,
       grid: true,
-      ariaLabel: task,
       x: { label: task, labelAnchor: 'center' },
       y: { label: null, domain: methods.filter((m) => data.some((d) => d.method === m)) },
       marks: [
