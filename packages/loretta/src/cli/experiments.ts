@@ -9,7 +9,6 @@ import { byDataset } from '../compare/summary';
 import { loadCellData } from '../node/cell-data';
 import { runCells } from '../node/cell-cache';
 import { makeFolder } from '../node/run-folder';
-import { comparisonPage, comparisonPlots } from '../report/comparison';
 import { command } from './command';
 import { UsageError } from './errors';
 import { count, oneOf, runArgs } from './options';
@@ -130,6 +129,8 @@ async function main(args: Args): Promise<void> {
       comparisonMarkdown(results),
       args.quick ? 'A quick run: an example, not a result.' : '',
     ].join('\n\n');
+    // the plots are heavy: only what draws them loads them
+    const { comparisonPage, comparisonPlots } = await import('../report/comparison');
     const files: readonly (readonly [string, string])[] = [
       ['comparison.md', `${text.trimEnd()}\n`],
       ['comparison.json', `${JSON.stringify({ quick: args.quick, results })}\n`],

@@ -18,7 +18,7 @@ export interface CommandHelp {
 }
 
 /** How an option is written: `--seed N`, `--quick`, `FILE`. */
-export function optionForm(key: string, arg: ArgsDef[string]): string {
+function optionForm(key: string, arg: ArgsDef[string]): string {
   if (arg.type === 'positional') return arg.valueHint ?? key.toUpperCase();
   if (arg.type === 'boolean') return `--${key}`;
   return `--${key} ${arg.valueHint ?? key.replace(/^.*-/, '').toUpperCase()}`;

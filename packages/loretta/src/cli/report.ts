@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData } from '../node/load-data';
-import { writeReport } from '../node/report';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
 import { command } from './command';
@@ -37,6 +36,8 @@ async function main(args: { readonly run: string; readonly json: boolean }): Pro
       folder,
     );
     bar.stop();
+    // the plots are heavy: only what draws them loads them
+    const { writeReport } = await import('../node/report');
     const page = await writeReport(folder, run, data);
     console.log(args.json ? JSON.stringify(run) : `${resultTable(run)}\nreport  ${page}`);
   } finally {

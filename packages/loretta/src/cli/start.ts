@@ -5,7 +5,6 @@ import { setBackend } from '@loretta-ts/core';
 import { localRunner, runExperiment } from '../experiment/run';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
-import { writeReport } from '../node/report';
 import { makeFolder, type RunFile, saveRun, saveTokenizers } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
 import { resultTable } from '../report/table';
@@ -104,6 +103,8 @@ async function main(args: Args): Promise<void> {
       },
     };
     await saveRun(out, run, result.arms);
+    // the plots are heavy: only what draws them loads them
+    const { writeReport } = await import('../node/report');
     const page = await writeReport(out, run, data);
     if (args.json) console.log(JSON.stringify(run));
     else {
