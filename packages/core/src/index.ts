@@ -4,6 +4,7 @@
  */
 import './methods';
 
+export { type Abortable, throwIfAborted } from './abort';
 export type * from './attrs';
 export type {
   Backend,

@@ -7,7 +7,7 @@ import { writeReport } from '../node/report';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
 import { command } from './command';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 
 export const reportCommand = command({
   name: 'report',
@@ -26,11 +26,7 @@ async function main(args: { readonly run: string; readonly json: boolean }): Pro
   setBackend(chooseBackend('cpu')); // for learned tokenizers
   const bar = progress(args.json);
   try {
-    const data = await loadData(
-      run.data,
-      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
-      folder,
-    );
+    const data = await loadData(run.data, { onEvent: onData(bar), run: folder });
     bar.stop();
     const page = await writeReport(folder, run, data);
     console.log(args.json ? JSON.stringify(run) : `${resultTable(run)}\nreport  ${page}`);
