@@ -44,10 +44,13 @@ console.log(
     `error ${error.toFixed(4)}; ${model.parameterCount} parameters`,
 );
 const started = performance.now();
-await run.train(steps, ({ step, loss, bits }) => {
-  if (step % 100 !== 99) return;
-  const each = Object.entries(bits).map(([name, x]) => `${name} ${x.toFixed(2)}`);
-  console.log(`step ${step + 1}: loss ${loss.toFixed(3)}; bits ${each.join(', ')}`);
+await run.train({
+  to: steps,
+  onEvent({ step, loss, bits }) {
+    if (step % 100 !== 99) return;
+    const each = Object.entries(bits).map(([name, x]) => `${name} ${x.toFixed(2)}`);
+    console.log(`step ${step + 1}: loss ${loss.toFixed(3)}; bits ${each.join(', ')}`);
+  },
 });
 console.log(`${((performance.now() - started) / 1000).toFixed(0)} s of training\n`);
 console.log('| predicted | given | bits | alone | gain over a wrong condition |');

@@ -88,7 +88,7 @@ async function measure(name: string, seed: number, warmUps: WarmUps): Promise<Re
   const run = new ToyRun(settings);
   const began = performance.now();
   let last = began;
-  const progress = ({ step, loss }: { step: number; loss: number }): void => {
+  const onEvent = ({ step, loss }: { step: number; loss: number }): void => {
     if (performance.now() - last < 20_000) return;
     last = performance.now();
     const rate = ((step + 1) / (last - began)) * 1000;
@@ -102,11 +102,11 @@ async function measure(name: string, seed: number, warmUps: WarmUps): Promise<Re
     const checkpoint = warmUps.get(id);
     if (checkpoint !== undefined) run.restore(checkpoint);
     else {
-      await run.train(settings.switchAt, progress);
+      await run.train({ to: settings.switchAt, onEvent });
       warmUps.set(id, await run.save());
     }
   }
-  await run.train(settings.steps, progress);
+  await run.train({ onEvent });
   const seconds = (performance.now() - began) / 1000;
   const evaluation = await run.evaluate(TEST_ROWS);
   const { parameterCount: parameters } = run.model;

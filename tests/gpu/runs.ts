@@ -156,9 +156,12 @@ export async function lorettaRun(
   );
   const losses: number[] = [];
   let generated = 0;
-  await run.train(6, (report) => {
-    losses.push(report.loss);
-    for (const g of report.generated) generated += g.ids.length;
+  await run.train({
+    to: 6,
+    onEvent(report) {
+      losses.push(report.loss);
+      for (const g of report.generated) generated += g.ids.length;
+    },
   });
   run.dispose();
   return { losses, generated };

@@ -214,6 +214,10 @@ class CpuBackend implements Backend {
     this.#pool.dispose();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
   /** Address of a range that lies inside a live buffer of ours. */
   #range(buffer: Buffer, op: string, start: number, bytes: number): number {
     const block = this.#pool.own(buffer, op);

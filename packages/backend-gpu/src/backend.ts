@@ -103,5 +103,8 @@ function backendOn(executor: Executor, { device, name, fallbackReason }: Opened)
       memory.dispose();
       await executor.dispose();
     },
+    [Symbol.asyncDispose](): Promise<void> {
+      return this.dispose();
+    },
   };
 }

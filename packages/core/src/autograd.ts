@@ -164,7 +164,7 @@ export function grad(
 }
 
 /** A value and the way back from it. */
-export interface Pullback {
+export interface Pullback extends Disposable {
   /** What the function returned. */
   readonly value: Tensor;
   /** Cotangents of the inputs for a cotangent of the value. Runs once. @throws ShapeError, DisposedError when run again */
@@ -217,6 +217,9 @@ export function vjp(fn: (...xs: Tensor[]) => Tensor, ...xs: readonly Tensor[]): 
     dispose() {
       used = true;
       tape.release();
+    },
+    [Symbol.dispose]() {
+      this.dispose();
     },
   };
 }

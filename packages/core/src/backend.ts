@@ -66,7 +66,7 @@ export interface MemoryInfo {
 }
 
 /** What runs ops: memory and kernels. `describeBackend` of `@loretta-ts/core/testing` checks one. */
-export interface Backend {
+export interface Backend extends AsyncDisposable {
   /** Short name, `cpu` for example; errors start with it. */
   readonly name: string;
   /** One function for each op. */
@@ -108,6 +108,6 @@ export interface Backend {
   readSync?(buffer: Buffer, dtype: DType, offset: number, size: number): TypedArray;
   /** What is allocated now, and the most there was. */
   memory(): MemoryInfo;
-  /** Frees everything, threads and device included. */
+  /** Frees everything, threads and device included; `await using` calls it too. */
   dispose(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Backend } from './backend';
 import { type DType, type Shape, showAval, sizeOf } from './dtype';
 import { DTypeError, ShapeError, ValueError } from './errors';
 import { fromHost } from './from-host';
-import type { NestedNumbers } from './format';
+import type { NestedNumbers } from './print';
 import { getBackend } from './runtime';
 import { checkShape } from './shape-rules';
 import type { Tensor } from './tensor';

@@ -4,6 +4,7 @@
  */
 import './methods';
 
+export { type Abortable, throwIfAborted } from './abort';
 export type * from './attrs';
 export type {
   Backend,
@@ -56,7 +57,6 @@ export {
   ShapeError,
   ValueError,
 } from './errors';
-export type { NestedNumbers } from './format';
 export type { TensorMethods } from './methods';
 export type { Op, Saved, Vjp, VjpArgs } from './op';
 export {
@@ -202,6 +202,7 @@ export {
   tanh,
 } from './ops/unary';
 export type { Plan, Place, Slot } from './plan';
+export type { NestedNumbers } from './print';
 export { type Instruction, Program } from './program';
 export {
   bernoulli,

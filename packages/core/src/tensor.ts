@@ -5,8 +5,8 @@
 import type { Backend, View } from './backend';
 import { type DType, type Shape, showAval, sizeOf, type TypedArray } from './dtype';
 import { BackendError, CaptureError, DisposedError } from './errors';
-import { formatTensor, nest, type NestedNumbers } from './format';
 import type { TensorMethods } from './methods';
+import { nest, type NestedNumbers, printTensor } from './print';
 import type { Scope } from './scope';
 import type { Storage } from './storage';
 import type { Tape } from './tape';
@@ -143,17 +143,43 @@ export class Tensor {
     return this.dataSync()[0]!;
   }
 
-  /** Values as nested arrays, numbers for a scalar; bools as 0 and 1. */
+  /**
+   * Values as nested arrays, a number for a scalar; bools as 0 and 1.
+   * @throws DisposedError after `dispose`; CaptureError inside `capture`
+   */
   async toArray(): Promise<NestedNumbers> {
+    this.assertReadable('toArray');
     return nest(await this.data(), this.shape);
   }
 
-  /** Values where they can be read at once, otherwise `f32[2,3]`. */
+  /** As `toArray`, at once. @throws BackendError where the backend reads asynchronously only */
+  toArraySync(): NestedNumbers {
+    this.assertReadable('toArraySync');
+    return nest(this.dataSync(), this.shape);
+  }
+
+  /**
+   * The values as NumPy prints them, `tensor([[1., 2.],\n        [3., 4.]], f32)`; dtype, shape and the reason where they
+   * cannot be read at once: `f32[2,2] (disposed)`. Never throws.
+   */
   toString(): string {
-    const head = showAval(this);
-    if (!this.live) return `${head} (disposed)`;
-    if (this.storage.buffer === null || this.backend.readSync === undefined) return head;
-    return formatTensor(head, this.dataSync(), this.shape);
+    const { shape, dtype, backend, offset } = this;
+    const without = (reason: string): string => `${showAval(this)} (${reason})`;
+    if (!this.live) return without('disposed');
+    const { buffer } = this.storage;
+    if (buffer === null) return without('no value while capturing');
+    if (backend.readSync === undefined) {
+      return without(`${backend.name} reads asynchronously: await toArray()`);
+    }
+    try {
+      return printTensor(dtype, shape, (start, size) =>
+        backend.readSync!(buffer, dtype, offset + start, size),
+      );
+    } catch (error) {
+      // a lost device must not break a log line
+      if (error instanceof BackendError) return without(error.message);
+      throw error;
+    }
   }
 
   private assertReadable(op: string): void {
@@ -173,3 +199,12 @@ export class Tensor {
 }
 
 export interface Tensor extends TensorMethods {}
+
+/** What Node's `console.log` and `util.inspect` call; below their depth the shape is enough. */
+function inspect(this: Tensor, depth: number): string {
+  return depth < 0 ? `[Tensor ${showAval(this)}]` : this.toString();
+}
+
+Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value: inspect,
+});

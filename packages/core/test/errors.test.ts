@@ -211,7 +211,7 @@ describe('backends', () => {
     const x = tensor([1, 2], { backend: asynchronous });
     expect(() => x.dataSync()).toThrow(/await data\(\)/);
     expect([...(await x.data())]).toEqual([1, 2]);
-    expect(String(x)).toBe('f32[2]');
+    expect(String(x)).toBe('f32[2] (reference reads asynchronously: await toArray())');
   });
 });
 

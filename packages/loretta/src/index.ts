@@ -40,7 +40,7 @@ export {
   type SampledData,
   type TokenNoise,
 } from './data/sampler';
-export type { DataProgress, Labelled, RawSample, RawSource, Split } from './data/source';
+export type { Labelled, RawSample, RawSource, Split } from './data/source';
 export {
   type SvlMnist,
   type SvlName,
@@ -59,9 +59,11 @@ export {
 } from './data/toy';
 export { type ToyDataOptions, ToySampler, toyData } from './data/toyData';
 export { frameForm, imageForm, type VqForm } from './data/vqForms';
-export { VqTokenizer, type VqTokenizerOptions } from './data/vqTokenizer';
+export { type VqEvent, VqTokenizer, type VqTokenizerOptions } from './data/vqTokenizer';
 export { type Direction, directionMatrix, type EvaluationContext } from './evaluate/directions';
 export {
+  disposeJudges,
+  type EvaluateEvent,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
@@ -76,7 +78,14 @@ export {
   mixture,
   mixtureRows,
 } from './evaluate/mixture';
-export { type Cohort, type CoxHead, concordance, fitCox, simulateCohort } from './compare/survival';
+export {
+  type Cohort,
+  type CoxHead,
+  type CoxOptions,
+  concordance,
+  fitCox,
+  simulateCohort,
+} from './compare/survival';
 export { type BidirectionalOptions, bidirectional } from './objectives/bidirectional';
 export { apart, type Estimate, meanOf, proportion, rangeOf } from './evaluate/intervals';
 export { Judge, type JudgeOptions, trainJudge } from './evaluate/judge';
@@ -85,12 +94,19 @@ export { probe } from './evaluate/probe';
 export { type ExperimentConfig, parseConfig } from './experiment/config';
 export {
   type ArmRunner,
-  type ExperimentProgress,
+  type ExperimentEvent,
+  type ExperimentOptions,
   type ExperimentResult,
   localRunner,
   runExperiment,
 } from './experiment/run';
-export { type ArmProgress, type ArmResult, type CurvePoint, runArm } from './experiment/run-arm';
+export {
+  type ArmEvent,
+  type ArmJob,
+  type ArmResult,
+  type CurvePoint,
+  runArm,
+} from './experiment/run-arm';
 export {
   LATENT_SETTINGS,
   type LatentDirection,
@@ -107,9 +123,10 @@ export {
   toySettings,
 } from './experiment/toy-run';
 export { describeData, makeModel, type Setup, setUp, type WarmUp } from './experiment/warmup';
+export type { JobOptions, StageEvent, StepEvent } from './events';
 export { type Hop, ModalityGraph, type TransitiveRoute } from './graph';
 export { type ChainOptions, type ChainStep, generateChain } from './infer/chain';
-export { type Likelihoods, likelihoods } from './infer/conditional';
+export { type Likelihoods, type LikelihoodsOptions, likelihoods } from './infer/conditional';
 export {
   type Classify,
   type Consensus,
@@ -177,5 +194,12 @@ export {
 } from './sequence';
 export { ARMS, type Arm, type ArmName, makeArm, type TransitiveSchedule } from './train/arms';
 export { type TokenData, type TrainData, toBatch, toBlock } from './train/data';
-export { type StepReport, Trainer, type TrainerOptions } from './train/trainer';
+export {
+  type StepReport,
+  type TrainEvent,
+  Trainer,
+  type TrainerOptions,
+  type TrainerRunOptions,
+  type TrainOptions,
+} from './train/trainer';
 export { Vocabulary } from './vocabulary';

@@ -15,7 +15,7 @@ export {
   type SvlSizes,
 } from './data/node/svl';
 export { type LoadedArm, loadArm } from './node/load-arm';
-export { loadData, trainDataOf } from './node/load-data';
+export { type LoadDataOptions, loadData, trainDataOf } from './node/load-data';
 export { type LanguageModel, loadLanguageModel } from './node/pretrained';
 export { reportPage, writeReport } from './node/report';
 export {

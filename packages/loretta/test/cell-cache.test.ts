@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type AblationCell, type Cell, type CellResult, planCells } from '../src/compare/cells';
-import { runCells } from '../src/node/cell-cache';
+import { type RunCellsOptions, runCells } from '../src/node/cell-cache';
 
 let folder = '';
 beforeEach(() => {
@@ -25,14 +25,22 @@ interface Ran {
   readonly cached: boolean[];
 }
 
-async function run(list: Cell[], slots = 2, origin = 'here'): Promise<Ran> {
+async function run(
+  list: Cell[],
+  slots = 2,
+  origin = 'here',
+  job: Pick<RunCellsOptions, 'onEvent' | 'signal'> = {},
+): Promise<Ran> {
   const cached: boolean[] = [];
   const results = await runCells(list, {
     ...{ folder, slots, backend: 'cpu', origin },
     entry: new URL('./cell-worker-stub.mjs', import.meta.url),
     load: async () => null,
-    onProgress: () => undefined,
-    onCell: (_, known) => cached.push(known),
+    ...job,
+    onEvent(event) {
+      if (event.type === 'cell') cached.push(event.cached);
+      job.onEvent?.(event);
+    },
   });
   return { results, cached };
 }
@@ -75,4 +83,30 @@ it('a file that is no JSON is named', async () => {
   const [file] = readdirSync(folder);
   writeFileSync(join(folder, file!), '{');
   await expect(run(cells('a'))).rejects.toThrow('delete it');
+});
+
+it('stops its workers for a signal, keeps what is done, and goes on the next time', async () => {
+  const reason = new Error('enough');
+  const controller = new AbortController();
+  const told: string[] = [];
+  const stopped = run(cells('p', 'endless', 'q'), 1, 'here', {
+    signal: controller.signal,
+    onEvent(event) {
+      told.push(`${event.type} ${event.job.replace(/^ablation | seed \d+$/g, '')}`);
+      if (event.type === 'step' && event.job.includes('endless')) controller.abort(reason);
+    },
+  });
+  await expect(stopped).rejects.toBe(reason);
+  expect(told).toEqual(['step p', 'cell p', 'step endless']);
+  expect((await run(cells('p', 'q'), 1)).cached).toEqual([true, false]);
+  const aborted = run(cells('r'), 1, 'here', { signal: controller.signal });
+  await expect(aborted).rejects.toBe(reason);
+});
+
+it('ends with what a listener throws', async () => {
+  const reason = new Error('not this one');
+  const listener = (): never => {
+    throw reason;
+  };
+  await expect(run(cells('s'), 1, 'here', { onEvent: listener })).rejects.toBe(reason);
 });

@@ -1,4 +1,5 @@
-// Stands in for the worker of cells: answers at once, counts in its result, fails on the row `broken`, dies on `dead`.
+// Stands in for the worker of cells: answers at once, counts in its result, fails on the row `broken`, dies on `dead`, never
+// ends on `endless`.
 import { parentPort } from 'node:worker_threads';
 
 let count = 0;
@@ -8,6 +9,8 @@ parentPort.on('message', ({ cell }) => {
     parentPort.postMessage({ kind: 'error', name: 'NonFiniteError', message: 'loss NaN' });
     return;
   }
-  parentPort.postMessage({ kind: 'progress', stage: 'train', done: 1, total: 1 });
+  const event = { type: 'step', step: 0, steps: 1, loss: 0 };
+  parentPort.postMessage({ kind: 'event', event });
+  if (cell.row === 'endless') return;
   parentPort.postMessage({ kind: 'result', result: { cell, toy: { count: ++count }, seconds: 0 } });
 });

@@ -148,7 +148,7 @@ it('contrastive training links the ends of a chain through its middle', async ()
     vocab: triple,
     sources,
     config,
-    onStep: (_, loss) => losses.push(loss),
+    onEvent: ({ loss }) => losses.push(loss),
   });
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 1);
   const random = hostRandom(7);

@@ -60,6 +60,7 @@ function fake(score: (i: number, j: number) => number): Learned {
       return Float64Array.from(x, (i, at) => score(i, y[at]!));
     },
     dispose: () => undefined,
+    [Symbol.dispose]: () => undefined,
   };
 }
 

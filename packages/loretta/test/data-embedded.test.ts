@@ -33,7 +33,7 @@ let flite: Flite;
 let speech: RawSource<Wave>;
 beforeAll(async () => {
   flite = await Flite.compile(wasm);
-  speech = spokenDigits(flite, { seed: 1, voices: ['kal16'], trainTakes: 2, testTakes: 1 });
+  speech = await spokenDigits(flite, { seed: 1, voices: ['kal16'], trainTakes: 2, testTakes: 1 });
 });
 
 describe('captions', () => {

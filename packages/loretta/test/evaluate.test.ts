@@ -50,7 +50,7 @@ describe('directions', () => {
     const stages: string[] = [];
     const found = await directionMatrix(context(trained), {
       guidance: 2,
-      onProgress: (done, total) => stages.push(`${done}/${total}`),
+      onEvent: ({ done, total }) => stages.push(`${done}/${total}`),
     });
     expect(stages).toEqual(['0/6', '1/6', '2/6', '3/6', '4/6', '5/6', '6/6']);
     expect(found.map((d) => `${d.from}${d.to}${d.seen ? '' : '*'}`)).toEqual([
@@ -246,7 +246,7 @@ describe('evaluate', () => {
     const { model, vocab, graph } = trained;
     const result = await evaluate(model, vocab, graph, data, judges, {
       ...options,
-      onProgress: (stage) => stages.add(stage),
+      onEvent: ({ stage }) => stages.add(stage),
     });
     expect(result.rows).toBe(80); // all that there are
     expect(result.classes).toBe(CLASSES);
@@ -271,7 +271,7 @@ describe('evaluate', () => {
 
 describe('runArm', () => {
   it('refuses an oracle without real pairs', async () => {
-    const run = runArm('oracle', data, judges, config, null, () => undefined);
+    const run = runArm({ name: 'oracle', data, config, checkpoint: null }, judges);
     await expect(run).rejects.toThrow('no real pairs of the unseen modalities');
   });
 });

@@ -66,12 +66,12 @@ describe('logLikelihood', () => {
     const given = blocksOf(PAIR, ['Z', 'V'], 8, 5);
     const target = one('X', everyBlock(PAIR, 'X'));
     const guidance = given.map((x) => ({ given: [x.modality], scale: 3 }));
-    const found = await likelihoods(model, PAIR, given, target, 8, guidance);
+    const found = await likelihoods(model, PAIR, given, target, 8, { guidance });
     const [z, v] = await Promise.all(given.map((x) => logLikelihood(model, PAIR, [x], target, 8)));
     found.conditional.forEach((x, i) => {
       expect(x).toBeCloseTo(z![i]! + v![i]! - found.prior[i]!, 6);
     });
-    const joint = await likelihoods(model, PAIR, given, target, 8, 3);
+    const joint = await likelihoods(model, PAIR, given, target, 8, { guidance: 3 });
     expect(Math.abs(joint.conditional[0]! - found.conditional[0]!)).toBeGreaterThan(1e-3);
     model.dispose();
   });

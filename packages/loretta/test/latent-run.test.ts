@@ -41,7 +41,7 @@ describe('a short training', () => {
   beforeAll(async () => {
     useCpu();
     run = new LatentRun(digits, settings, synonyms);
-    await run.train(settings.steps, (report) => reports.push(report));
+    await run.train({ onEvent: (report) => reports.push(report) });
   }, 60_000);
 
   it('lowers the bits of vectors, per dimension, and of ids', () => {

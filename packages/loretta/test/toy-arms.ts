@@ -15,7 +15,7 @@ export async function compareArms(
 ): Promise<{ commutative: ToyEvaluation; transitive: ToyEvaluation }> {
   const commutative = new ToyRun(toySettings(modalities, { ...changes, arm: 'commutative' }));
   const transitive = new ToyRun(toySettings(modalities, { ...changes, arm: 'transitive' }));
-  await commutative.train(transitive.settings.switchAt);
+  await commutative.train({ to: transitive.settings.switchAt });
   transitive.restore(await commutative.save());
   await commutative.train();
   await transitive.train();

@@ -53,7 +53,11 @@ export {
   topPFilter,
 } from './generate/filters';
 export { type Generated, generate, generateFixed, generateStream } from './generate/generate';
-export { type GenerateLatentsOptions, generateLatents } from './generate/generate-latents';
+export {
+  type GenerateLatentsOptions,
+  generateLatents,
+  generateLatentsStream,
+} from './generate/generate-latents';
 export type { GenerateOptions, Guidance, GuidanceBranch } from './generate/options';
 export { DecodeSession } from './generate/session';
 export { type FileDType, fromHost, type HostData, type HostTensor, toHost } from './host';

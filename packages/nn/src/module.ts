@@ -54,6 +54,11 @@ export class Param {
   dispose(): void {
     this.value.dispose();
   }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** Base of everything with parameters. */
@@ -132,6 +137,11 @@ export abstract class Module {
   /** Frees every parameter. */
   dispose(): void {
     for (const [, p] of this.namedState()) p.dispose();
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -115,5 +115,8 @@ export function referenceBackend(): Backend {
     dispose: async (): Promise<void> => {
       for (const buffer of live) release(owned('dispose', buffer, live));
     },
+    [Symbol.asyncDispose](): Promise<void> {
+      return this.dispose();
+    },
   };
 }

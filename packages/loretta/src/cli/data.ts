@@ -4,7 +4,7 @@ import { chooseBackend } from '../node/choose-backend';
 import { loadData } from '../node/load-data';
 import { command } from './command';
 import { dataArgs, dataChoice, integer, runArgs } from './options';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 
 export const data = command({
   name: 'data',
@@ -24,9 +24,7 @@ async function main(args: Args): Promise<void> {
   setBackend(chooseBackend('cpu')); // for learned tokenizers
   const bar = progress(args.json);
   try {
-    const loaded = await loadData(choice, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
-    );
+    const loaded = await loadData(choice, { onEvent: onData(bar) });
     bar.stop();
     const modalities = Object.values(loaded.modalities).map((m) => ({
       name: m.name,

@@ -9,7 +9,7 @@ import { readRun } from '../node/run-folder';
 import { directionTable } from '../report/table';
 import { command } from './command';
 import { count, integer } from './options';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 
 export const evaluate = command({
   name: 'evaluate',
@@ -60,19 +60,16 @@ async function main(args: {
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
-    const { model, vocab, graph, data } = await loadArm(
-      folder,
-      run,
-      args.arm,
-      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
-    );
+    const { model, vocab, graph, data } = await loadArm(folder, run, args.arm, {
+      onEvent: onData(bar),
+    });
     const judges = await trainJudges(data, run.config.seed + 50);
     const result = await measure(model, vocab, graph, data, judges, {
       ...run.config.evaluate,
       rows,
       seed,
       mixtureRows: mixtureRows(args.arm),
-      onProgress: (stage, done, total) => bar.update(stage, done, total, ''),
+      onEvent: ({ stage, done, total }) => bar.update(stage, done, total, ''),
     });
     bar.stop();
     console.log(args.json ? JSON.stringify(result) : directionTable(result));

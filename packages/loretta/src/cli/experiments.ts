@@ -12,7 +12,7 @@ import { makeFolder } from '../node/run-folder';
 import { command } from './command';
 import { UsageError } from './errors';
 import { count, oneOf, runArgs } from './options';
-import { duration, progress } from './progress';
+import { duration, onData, progress } from './progress';
 
 const DATASETS: readonly DatasetName[] = ['svl', 'tcga'];
 
@@ -116,11 +116,14 @@ async function main(args: Args): Promise<void> {
       slots,
       backend: args.backend,
       origin: folder ?? 'embedded',
-      load: loadCellData(folder, args.quick, (stage, at, total) =>
-        bar.update(`data: ${stage}`, at, total, ''),
-      ),
-      onProgress: (job, stage, at, total) => bar.update(`${job}: ${stage}`, at, total, ''),
-      onCell: () => bar.update('cells', ++done, cells.length, ''),
+      load: loadCellData(folder, args.quick, { onEvent: onData(bar) }),
+      onEvent: (event) => {
+        const { job } = event;
+        if (event.type === 'cell') bar.update('cells', ++done, cells.length, '');
+        else if (event.type === 'step')
+          bar.update(`${job}: train`, event.step + 1, event.steps, '');
+        else bar.update(`${job}: ${event.stage}`, event.done, event.total, '');
+      },
     });
     bar.stop();
     const text = [

@@ -16,7 +16,7 @@ import type { Block } from '../sequence';
 import { fromBlock } from '../train/data';
 import { UsageError } from './errors';
 import { count, integer, oneOf } from './options';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 import { NAMES, readSample, sampleBlock, writeSample } from './samples';
 import { filtersOf, guidanceOf, namesOf, type SamplingArgs } from './sampling';
 
@@ -153,9 +153,7 @@ export async function generateModality(args: Args): Promise<void> {
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
-    const arm = await loadArm(folder, run, args.arm ?? 'transitive', (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
-    );
+    const arm = await loadArm(folder, run, args.arm ?? 'transitive', { onEvent: onData(bar) });
     const to = arm.loaded.modalities[asked.to]!;
     const found = await make(arm, asked, conditionOf(arm, asked, inputs), sampling);
     const block = fromBlock(arm.vocab, to.name, found.ids);

@@ -16,7 +16,7 @@ import { fromBlock } from '../train/data';
 import { command } from './command';
 import { UsageError } from './errors';
 import { count, integer, oneOf } from './options';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 import { ENDING, NAMES, readSample, sampleBlock, writeSample } from './samples';
 import { filtersOf, namesOf, positive, type SamplingArgs, samplingArgs } from './sampling';
 
@@ -133,9 +133,7 @@ async function main(args: Args): Promise<void> {
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
   try {
-    const arm = await loadArm(folder, run, args.arm, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
-    );
+    const arm = await loadArm(folder, run, args.arm, { onEvent: onData(bar) });
     const { rows, labels } =
       raw === null
         ? testRowsOf(arm, wanted!, missing!)

@@ -1,9 +1,15 @@
 /** Progress: bars with rate and remaining time on a terminal, plain lines elsewhere. */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import type { StageEvent } from '../events';
 
 export interface Progress {
   update(job: string, done: number, total: number, note: string): void;
   stop(): void;
+}
+
+/** Shows the stages of loading data. */
+export function onData(bar: Progress): (event: StageEvent) => void {
+  return ({ stage, done, total }) => bar.update(`data: ${stage}`, done, total, '');
 }
 
 /** Seconds between plain lines of one job. */

@@ -6,7 +6,7 @@ import { loadData } from '../node/load-data';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
 import { command } from './command';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 
 export const reportCommand = command({
   name: 'report',
@@ -30,11 +30,7 @@ async function main(args: { readonly run: string; readonly json: boolean }): Pro
   setBackend(chooseBackend('cpu')); // for learned tokenizers
   const bar = progress(args.json);
   try {
-    const data = await loadData(
-      run.data,
-      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
-      folder,
-    );
+    const data = await loadData(run.data, { onEvent: onData(bar), run: folder });
     bar.stop();
     // the plots are heavy: only what draws them loads them
     const { writeReport } = await import('../node/report');

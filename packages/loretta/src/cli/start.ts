@@ -11,7 +11,7 @@ import { resultTable } from '../report/table';
 import { ARMS, type ArmName } from '../train/arms';
 import { command } from './command';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
-import { duration, progress } from './progress';
+import { duration, onData, progress } from './progress';
 
 export const start = command({
   name: 'start',
@@ -74,9 +74,7 @@ async function main(args: Args): Promise<void> {
   const out = resolve(args.out);
   const bar = progress(args.json);
   try {
-    const data = await loadData(choice, (stage, done, total) =>
-      bar.update(`data: ${stage}`, done, total, ''),
-    );
+    const data = await loadData(choice, { onEvent: onData(bar) });
     makeFolder(out);
     await saveTokenizers(out, data.modalities);
     const trainData = trainDataOf(data, config.arms.includes('oracle'));
@@ -84,9 +82,16 @@ async function main(args: Args): Promise<void> {
       slots > 1
         ? workerRunner(new URL('../node/arm-worker.js', import.meta.url), slots, args.backend)
         : localRunner();
-    const result = await runExperiment(trainData, config, runner, (job, stage, done, total, loss) =>
-      bar.update(`${job}: ${stage}`, done, total, loss === null ? '' : `loss ${loss.toFixed(3)}`),
-    );
+    const result = await runExperiment(trainData, config, {
+      runner,
+      onEvent: (event) => {
+        const { job } = event;
+        if (event.type === 'stage')
+          bar.update(`${job}: ${event.stage}`, event.done, event.total, '');
+        else
+          bar.update(`${job}: train`, event.step + 1, event.steps, `loss ${event.loss.toFixed(3)}`);
+      },
+    });
     bar.stop();
     const run: RunFile = {
       version: 1,

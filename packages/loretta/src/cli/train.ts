@@ -15,7 +15,7 @@ import { ARMS, makeArm } from '../train/arms';
 import { command } from './command';
 import { UsageError } from './errors';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
-import { progress } from './progress';
+import { onData, progress } from './progress';
 
 export const train = command({
   name: 'train',
@@ -89,11 +89,7 @@ async function main(args: Args): Promise<void> {
   };
   process.once('SIGINT', stop);
   try {
-    const loaded = await loadData(
-      choice,
-      (stage, done, total) => bar.update(`data: ${stage}`, done, total, ''),
-      args.resume ? out : null,
-    );
+    const loaded = await loadData(choice, { onEvent: onData(bar), run: args.resume ? out : null });
     makeFolder(out);
     if (!args.resume) await saveTokenizers(out, loaded.modalities);
     const data = trainDataOf(loaded, name === 'oracle');

@@ -1,6 +1,8 @@
 /** The cells of the comparison: one method, one data set, one seed. What decides a cell is its name in the cache. */
 import { TOY_TRIPLE } from '../data/toy';
-import { trainJudges } from '../evaluate/evaluate';
+import { disposeJudges, trainJudges } from '../evaluate/evaluate';
+import type { Judge } from '../evaluate/judge';
+import type { JobOptions, StageEvent, StepEvent } from '../events';
 import { type ExperimentConfig, parseConfig } from '../experiment/config';
 import { type ToyEvaluation, ToyRun, type ToySettings, toySettings } from '../experiment/toy-run';
 import type { ComparisonData } from './data';
@@ -52,8 +54,8 @@ export type CellResult = {
   | { readonly cell: AblationCell; readonly toy: ToyEvaluation }
 );
 
-/** Called as a cell advances. */
-export type CellProgress = (stage: 'train' | 'evaluate', done: number, total: number) => void;
+/** What a cell reports: its training steps, then its evaluation. */
+export type CellEvent = StepEvent | StageEvent<'evaluate' | 'judges'>;
 
 /** How large the comparison is. */
 export interface PlanOptions {
@@ -167,42 +169,38 @@ export function cellName(cell: Cell): string {
   return `${what} seed ${seedOf(cell)}`;
 }
 
-/** Does a cell's work. @param data of comparison cells @throws what training throws */
+/** Does a cell's work. @param data of comparison cells @throws what training throws; what the signal was aborted with */
 export async function runCell(
   cell: Cell,
   data: ComparisonData | null,
-  onProgress: CellProgress = () => undefined,
+  { onEvent, signal }: JobOptions<CellEvent> = {},
 ): Promise<CellResult> {
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
   if (cell.kind === 'ablation') {
-    const run = new ToyRun(cell.settings);
-    try {
-      await run.train(undefined, ({ step }) => onProgress('train', step + 1, cell.settings.steps));
-      const toy = await run.evaluate(cell.rows);
-      return { cell, toy, seconds: seconds() };
-    } finally {
-      run.dispose();
-    }
+    using run = new ToyRun(cell.settings);
+    await run.train({
+      signal,
+      onEvent: ({ type, step, steps, loss }) => onEvent?.({ type, step, steps, loss }),
+    });
+    const toy = await run.evaluate(cell.rows, { signal });
+    return { cell, toy, seconds: seconds() };
   }
   if (data === null) throw new TypeError(`${cellName(cell)}: no data`);
   const { config, rows, candidates, method, dataset } = cell;
-  const { steps } = config.train;
-  const { learned, vocab } = await trainMethod(method, data, config, (step) =>
-    onProgress('train', step + 1, steps),
-  );
-  const judges =
-    dataset === 'svl' && learned.decoder !== null
-      ? await trainJudges(data, config.seed + 50)
-      : null;
+  const { learned, vocab } = await trainMethod(method, data, config, { onEvent, signal });
+  let judges: Readonly<Record<string, Judge>> | null = null;
   try {
+    if (dataset === 'svl' && learned.decoder !== null)
+      judges = await trainJudges(data, config.seed + 50, { onEvent, signal });
     const measures = await measure(learned, vocab, data, {
       ...{ seed: config.seed + 17, rows, candidates, judges },
-      onProgress: (done, total) => onProgress('evaluate', done, total),
+      onEvent,
+      signal,
     });
     return { cell, measures, seconds: seconds() };
   } finally {
-    for (const judge of Object.values(judges ?? {})) judge.dispose();
+    disposeJudges(judges);
     learned.dispose();
   }
 }

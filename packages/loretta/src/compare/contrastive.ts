@@ -17,6 +17,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  throwIfAborted,
   tidy,
   valueAndGrad,
 } from '@loretta-ts/core';
@@ -29,6 +30,7 @@ import {
   Module,
   Param,
 } from '@loretta-ts/nn';
+import type { JobOptions, StepEvent } from '../events';
 import type { PairSource } from '../data/sampler';
 import type { Rows } from '../infer/rows';
 import type { ExperimentConfig } from '../experiment/config';
@@ -84,63 +86,74 @@ class ContrastiveModel extends Module {
 }
 
 /** What `trainContrastive` works with. */
-export interface ContrastiveOptions {
+export interface ContrastiveOptions extends JobOptions<StepEvent> {
   /** Joint vocabulary. */
   readonly vocab: Vocabulary;
   /** One stream of batches for each observed pair. */
   readonly sources: readonly PairSource[];
   /** Sizes and optimisation, the same as for the other methods. */
   readonly config: ExperimentConfig;
-  /** Called after every step with the loss in nats. */
-  readonly onStep?: (step: number, loss: number) => void;
 }
 
-/** Symmetric InfoNCE over the rows of each batch. @throws NonFiniteError when training diverges */
+/**
+ * Symmetric InfoNCE over the rows of each batch.
+ * @throws NonFiniteError when training diverges; what the signal was aborted with
+ */
 export async function trainContrastive(options: ContrastiveOptions): Promise<Learned> {
-  const { vocab, sources, config, onStep } = options;
+  const { vocab, sources, config, onEvent, signal } = options;
   const { steps, lr, lrWarmup, minLr, weightDecay, clip } = config.train;
   const model = new ContrastiveModel(vocab, config);
   const optimizer = new AdamW(model.namedParameters(), { lr, betas: [0.9, 0.95], weightDecay });
   const schedule = cosineWarmupMin(lr, lrWarmup, steps, lr * minLr);
   const noise = key(config.seed).fold(3);
-  for (let step = 0; step < steps; step++) {
-    const batches = sources.map((source) => {
-      source.resume(step);
-      return toBatch(vocab, source.next());
-    });
-    const dropout = noise.fold(step);
-    const { value, grads } = valueAndGrad(model.parameters(), () => {
-      const losses = batches.map(({ b, blocks }, i) => {
-        const [x, y] = Object.entries(blocks).map(([modality, ids], side) =>
-          model.embed(vocab, { modality, ids }, b, dropout.fold(2 * i + side)),
-        );
-        const logits = matmul(x!, y!, { transB: true }).mul(model.logScale.value.exp()); // [b, b]
-        const diagonal = iota(b);
-        return mean(
-          add(crossEntropy(logits, diagonal), crossEntropy(logits.permute(1, 0), diagonal)),
-        );
+  try {
+    for (let step = 0; step < steps; step++) {
+      await throwIfAborted(signal);
+      const batches = sources.map((source) => {
+        source.resume(step);
+        return toBatch(vocab, source.next());
       });
-      return losses.reduce((p, q) => add(p, q)).mul(1 / losses.length);
-    });
-    const norm = tidy(() => gradNorm(grads));
-    try {
-      const [loss, size] = (await Promise.all([value.item(), norm.item()])) as [number, number];
-      if (!Number.isFinite(loss) || !Number.isFinite(size)) {
-        throw new NonFiniteError(
-          'contrastive',
-          `step ${step}: loss ${loss}: lower the learning rate`,
-        );
+      const dropout = noise.fold(step);
+      const { value, grads } = valueAndGrad(model.parameters(), () => {
+        const losses = batches.map(({ b, blocks }, i) => {
+          const [x, y] = Object.entries(blocks).map(([modality, ids], side) =>
+            model.embed(vocab, { modality, ids }, b, dropout.fold(2 * i + side)),
+          );
+          const logits = matmul(x!, y!, { transB: true }).mul(model.logScale.value.exp()); // [b, b]
+          const diagonal = iota(b);
+          return mean(
+            add(crossEntropy(logits, diagonal), crossEntropy(logits.permute(1, 0), diagonal)),
+          );
+        });
+        return losses.reduce((p, q) => add(p, q)).mul(1 / losses.length);
+      });
+      const norm = tidy(() => gradNorm(grads));
+      try {
+        const [loss, size] = (await Promise.all([value.item(), norm.item()])) as [number, number];
+        if (!Number.isFinite(loss) || !Number.isFinite(size)) {
+          throw new NonFiniteError(
+            'contrastive',
+            `step ${step}: loss ${loss}: lower the learning rate`,
+          );
+        }
+        tidy(() => {
+          optimizer.step(grads, {
+            lr: schedule(step),
+            gradScale: Math.min(1, clip / (size + 1e-6)),
+          });
+        });
+        onEvent?.({ type: 'step', step, steps, loss });
+      } finally {
+        for (const owned of [value, norm, grads]) owned.dispose();
       }
-      tidy(() => {
-        optimizer.step(grads, { lr: schedule(step), gradScale: Math.min(1, clip / (size + 1e-6)) });
-      });
-      onStep?.(step, loss);
-    } finally {
-      for (const owned of [value, norm, grads]) owned.dispose();
     }
+    return learned(model, vocab);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    optimizer.dispose();
   }
-  optimizer.dispose();
-  return learned(model, vocab);
 }
 
 function learned(model: ContrastiveModel, vocab: Vocabulary): Learned {
@@ -183,5 +196,6 @@ function learned(model: ContrastiveModel, vocab: Vocabulary): Learned {
       });
     },
     dispose: () => model.dispose(),
+    [Symbol.dispose]: () => model.dispose(),
   };
 }

@@ -19,7 +19,7 @@ export interface Candidates {
 }
 
 /** A trained method. */
-export interface Learned {
+export interface Learned extends Disposable {
   /** Width of the features. */
   readonly dim: number;
   /** Trainable numbers. */
@@ -57,6 +57,7 @@ export function learnedModel(model: Decoder, vocab: Vocabulary): Learned {
       return joint.map((nats, j) => nats - prior[candidates.y[j]!]!);
     },
     dispose: () => model.dispose(),
+    [Symbol.dispose]: () => model.dispose(),
   };
 }
 

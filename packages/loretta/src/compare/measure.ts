@@ -1,8 +1,9 @@
 /** Every protocol of the comparison on one trained method (LORETTA §4). */
-import { key } from '@loretta-ts/core';
+import { key, throwIfAborted } from '@loretta-ts/core';
 import { type Estimate, hits, meanOf } from '../evaluate/intervals';
 import type { Judge } from '../evaluate/judge';
 import { otherClass } from '../evaluate/directions';
+import type { JobOptions, StageEvent } from '../events';
 import { takeRows } from '../infer/rows';
 import { logLikelihood, tokenCounts } from '../infer/score';
 import { generateBlock } from '../infer/generate-block';
@@ -70,7 +71,7 @@ export interface Measures {
 }
 
 /** Options of `measure`. */
-export interface MeasureOptions {
+export interface MeasureOptions extends JobOptions<StageEvent<'evaluate'>> {
   /** Of draws and samples. */
   readonly seed: number;
   /** Test rows of likelihoods, matching and generation, at most. */
@@ -79,18 +80,16 @@ export interface MeasureOptions {
   readonly candidates: number;
   /** Judges of the modalities; null generates nothing. */
   readonly judges: Readonly<Record<string, Judge>> | null;
-  /** Called as protocols end. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Runs all protocols. */
+/** Runs all protocols. @throws what the signal was aborted with */
 export async function measure(
   learned: Learned,
   vocab: Vocabulary,
   data: ComparisonData,
   options: MeasureOptions,
 ): Promise<Measures> {
-  const { seed } = options;
+  const { seed, onEvent, signal } = options;
   const names = data.test.modalities;
   const directions = names.flatMap((from) =>
     names.filter((to) => to !== from).map((to) => [from, to] as const),
@@ -98,34 +97,40 @@ export async function measure(
   const subsets = subsetsOf(names);
   const total = subsets.length + directions.length + 3;
   let done = 0;
-  const advance = (): void => options.onProgress?.(++done, total);
+  const advance = async (): Promise<void> => {
+    onEvent?.({ type: 'stage', stage: 'evaluate', done: ++done, total });
+    await throwIfAborted(signal);
+  };
+  await throwIfAborted(signal);
   const features: SubsetFeatures[] = [];
   const probes: ProbeResult[] = [];
   for (const subset of subsets) {
     const found = await featuresOf(learned, vocab, data, subset);
     features.push(found);
-    probes.push(await probeSubset(found, data, learned.dim, seed));
-    advance();
+    probes.push(await probeSubset(found, data, learned.dim, seed, { signal }));
+    await advance();
   }
   const single = new Map(
     features.flatMap((f) => (f.subset.length === 1 ? [[f.subset[0]!, f] as const] : [])),
   );
   const transfer: TransferResult[] = [];
   for (const [from, to] of directions) {
-    transfer.push(await transferProbe(single.get(from)!, single.get(to)!, data, learned.dim, seed));
+    transfer.push(
+      await transferProbe(single.get(from)!, single.get(to)!, data, learned.dim, seed, options),
+    );
   }
-  advance();
+  await advance();
   const found: RetrievalResult[] = [];
   for (const direction of directions) {
     found.push(await retrieval(learned, vocab, data, direction, options));
-    advance();
+    await advance();
   }
-  const bits = await perplexities(learned, vocab, data, options.rows);
-  advance();
+  const bits = await perplexities(learned, vocab, data, options);
+  await advance();
   const generation = await generations(learned, vocab, data, options);
   const survival: SurvivalResult[] = [];
-  for (const f of features) survival.push(...(await survive(f, data, learned.dim, seed)));
-  advance();
+  for (const f of features) survival.push(...(await survive(f, data, learned.dim, seed, options)));
+  await advance();
   const { parameters } = learned;
   return { parameters, probes, transfer, bits, retrieval: found, generation, survival };
 }
@@ -135,7 +140,7 @@ async function perplexities(
   { decoder }: Learned,
   vocab: Vocabulary,
   data: ComparisonData,
-  rows: number,
+  { rows, signal }: MeasureOptions,
 ): Promise<BitsResult[]> {
   if (decoder === null) return [];
   const names = data.test.modalities;
@@ -149,13 +154,15 @@ async function perplexities(
       nats.map((x, i) => -x / counts[i]! / Math.LN2);
     for (const given of [[], ...subsetsOf(names.filter((m) => m !== to))]) {
       const blocks = given.map((m) => alignedRows(vocab, data, 'test', m, n));
-      const matched = bits(await logLikelihood(decoder, vocab, blocks, target, n));
+      const matched = bits(await logLikelihood(decoder, vocab, blocks, target, n, { signal }));
       const crossed = blocks.map(({ modality, ids }) => ({
         modality,
         ids: takeRows(ids, n, others),
       }));
       const mismatched =
-        given.length === 0 ? null : bits(await logLikelihood(decoder, vocab, crossed, target, n));
+        given.length === 0
+          ? null
+          : bits(await logLikelihood(decoder, vocab, crossed, target, n, { signal }));
       out.push({
         ...{ given, to },
         matched: meanOf(matched),
@@ -171,7 +178,7 @@ async function generations(
   { decoder }: Learned,
   vocab: Vocabulary,
   data: ComparisonData,
-  { rows, judges, seed }: MeasureOptions,
+  { rows, judges, seed, signal }: MeasureOptions,
 ): Promise<GenerationResult[]> {
   if (decoder === null || judges === null) return [];
   const { labels, modalities } = data.test;
@@ -189,6 +196,7 @@ async function generations(
       const ids = await generateBlock(decoder, vocab, [{ ...block, generated: false }], to, {
         key: key(seed).fold(vocab.index(to)).fold(route.length),
         temperature: 1,
+        signal,
       });
       block = { modality: to, ids };
     }
@@ -204,10 +212,11 @@ async function survive(
   { risk }: ComparisonData,
   dim: number,
   seed: number,
+  { signal }: MeasureOptions,
 ): Promise<SurvivalResult[]> {
   if (risk === null) return [];
   const cohort = simulateCohort(risk.fit, { seed: seed + 1 });
-  const head = await fitCox(standardise(fit, fit, dim), dim, cohort);
+  const head = await fitCox(standardise(fit, fit, dim), dim, cohort, { signal });
   const held = simulateCohort(risk.test, { seed: seed + 2 });
   const risks = head.risks(standardise(test, fit, dim));
   return [{ subset, c: concordanceEstimate(held, risks, seed + 3) }];

@@ -1,5 +1,6 @@
 /** The methods of the paper's comparison, trained on the same batches with the same sizes and budget. */
 import { PairSampler } from '../data/sampler';
+import type { JobOptions, StepEvent } from '../events';
 import type { ExperimentConfig } from '../experiment/config';
 import { describeData, setUp } from '../experiment/warmup';
 import { bidirectional } from '../objectives/bidirectional';
@@ -33,12 +34,12 @@ export interface TrainedMethod {
   readonly vocab: Vocabulary;
 }
 
-/** Trains a method. @param onStep called after every step with the loss in nats @throws what training throws */
+/** Trains a method. @throws what training throws; what the signal was aborted with */
 export async function trainMethod(
   name: MethodName,
   data: ComparisonData,
   config: ExperimentConfig,
-  onStep: (step: number, loss: number) => void = () => undefined,
+  { onEvent, signal }: JobOptions<StepEvent> = {},
 ): Promise<TrainedMethod> {
   if (name === 'clip') {
     const { vocab } = describeData(data);
@@ -50,17 +51,24 @@ export async function trainMethod(
           repair: data.pairing !== 'instance',
         }),
     );
-    return { learned: await trainContrastive({ vocab, sources, config, onStep }), vocab };
+    const learned = await trainContrastive({ vocab, sources, config, onEvent, signal });
+    return { learned, vocab };
   }
   const arm = armOf(name, data, config);
   const { model, vocab, trainer } = setUp(data, config, arm);
-  const { steps } = config.train;
-  while (trainer.steps < steps) {
-    const share = trainer.steps < config.transitive.latest ? 0 : config.transitive.share;
-    const { step, loss } = await trainer.step(arm, share);
-    onStep(step, loss);
+  const { train, transitive } = config;
+  const share = (step: number): number => (step < transitive.latest ? 0 : transitive.share);
+  try {
+    for await (const event of trainer.run(arm, { share, to: train.steps, signal })) {
+      const { type, step, steps, loss } = event;
+      onEvent?.({ type, step, steps, loss });
+    }
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    trainer.dispose();
   }
-  trainer.dispose();
   return { learned: learnedModel(model, vocab), vocab };
 }
 

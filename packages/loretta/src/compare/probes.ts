@@ -1,5 +1,5 @@
 /** Linear probes, few-shot probes and probe transfer on frozen features (LORETTA §4.1). */
-import { hostRandom } from '@loretta-ts/core';
+import { type Abortable, hostRandom } from '@loretta-ts/core';
 import { shuffle } from '../data/align';
 import { byClass } from '../data/source';
 import { type Estimate, hits, proportion } from '../evaluate/intervals';
@@ -82,6 +82,7 @@ export async function probeSubset(
   data: ComparisonData,
   dim: number,
   seed: number,
+  { signal }: Abortable = {},
 ): Promise<ProbeResult> {
   const { classes } = Object.values(data.modalities)[0]!.train;
   const learn: Labelled = {
@@ -90,8 +91,8 @@ export async function probeSubset(
     ...{ dim, classes },
   };
   const held = standardise(test, fit, dim);
-  const weightDecay = await chooseDecay(learn, DECAYS, FOLDS, seed);
-  const all = hits(await classify(learn, held, { seed, weightDecay }), data.test.labels);
+  const weightDecay = await chooseDecay(learn, DECAYS, FOLDS, seed, { signal });
+  const all = hits(await classify(learn, held, { seed, weightDecay, signal }), data.test.labels);
   let right = 0;
   const random = hostRandom(seed + 1);
   for (let draw = 0; draw < DRAWS; draw++) {
@@ -99,7 +100,11 @@ export async function probeSubset(
       shuffle(group, random);
       return [...group.subarray(0, SHOTS)];
     });
-    const found = await classify(takeLabelled(learn, rows), held, { seed, steps: 100 });
+    const found = await classify(takeLabelled(learn, rows), held, {
+      seed,
+      steps: 100,
+      signal,
+    });
     found.forEach((k, i) => {
       if (k === data.test.labels[i]) right++;
     });
@@ -116,6 +121,7 @@ export async function transferProbe(
   data: ComparisonData,
   dim: number,
   seed: number,
+  { signal }: Abortable = {},
 ): Promise<TransferResult> {
   const { classes } = Object.values(data.modalities)[0]!.train;
   const learn = {
@@ -123,7 +129,7 @@ export async function transferProbe(
     labels: data.fit.labels,
     ...{ dim, classes },
   };
-  const found = await classify(learn, standardise(to.test, to.fit, dim), { seed });
+  const found = await classify(learn, standardise(to.test, to.fit, dim), { seed, signal });
   return {
     from: from.subset[0]!,
     to: to.subset[0]!,

@@ -1,5 +1,6 @@
 /** Survival on frozen features: a simulated cohort, a Cox head and Harrell's concordance (LORETTA §4.5). */
 import {
+  type Abortable,
   cumsum,
   exp,
   type HostRandom,
@@ -11,6 +12,7 @@ import {
   sub,
   sum,
   tensor,
+  throwIfAborted,
   tidy,
   ValueError,
   valueAndGrad,
@@ -101,16 +103,24 @@ export interface CoxHead {
   risks(x: Float32Array): Float64Array;
 }
 
+/** Options of `fitCox`. */
+export interface CoxOptions extends Abortable {
+  /** λ; default 0.05. */
+  readonly penalty?: number;
+  /** Default 150. */
+  readonly steps?: number;
+}
+
 /**
  * A Cox proportional hazards head: minimises −Σ_{events i} [η_i − log Σ_{t_j ≥ t_i} e^{η_j}] / events + λ ‖w‖² with η = x w.
  * @param x standardised features `[n, dim]`
- * @throws ValueError when sizes differ or no event was seen
+ * @throws ValueError when sizes differ or no event was seen; what the signal was aborted with
  */
 export async function fitCox(
   x: Float32Array,
   dim: number,
   { times, events }: Cohort,
-  { penalty = 0.05, steps = 150 }: { readonly penalty?: number; readonly steps?: number } = {},
+  { penalty = 0.05, steps = 150, signal }: CoxOptions = {},
 ): Promise<CoxHead> {
   const n = times.length;
   if (x.length !== n * dim || events.length !== n) {
@@ -134,18 +144,23 @@ export async function fitCox(
   const ends = tensor(lastOfTime).keep();
   const w = new Param(zeros([dim, 1]));
   const optimizer = new AdamW([['w', w]], { lr: 0.05, weightDecay: 0 });
-  for (let step = 0; step < steps; step++) {
-    tidy(() => {
-      const { grads } = valueAndGrad([w], () => {
-        const eta = matmul(features, w.value).reshape(n);
-        const atRisk = indexSelect(log(cumsum(exp(eta), 0)), ends, 0);
-        return sub(sum(sub(atRisk, eta).mul(died)), sum(square(w.value)).mul(-penalty));
+  let weights: Float32Array;
+  try {
+    for (let step = 0; step < steps; step++) {
+      await throwIfAborted(signal);
+      tidy(() => {
+        const { grads } = valueAndGrad([w], () => {
+          const eta = matmul(features, w.value).reshape(n);
+          const atRisk = indexSelect(log(cumsum(exp(eta), 0)), ends, 0);
+          return sub(sum(sub(atRisk, eta).mul(died)), sum(square(w.value)).mul(-penalty));
+        });
+        optimizer.step(grads, { lr: 0.05 * (1 - step / steps) });
       });
-      optimizer.step(grads, { lr: 0.05 * (1 - step / steps) });
-    });
+    }
+    weights = Float32Array.from(await w.value.data());
+  } finally {
+    for (const owned of [features, died, ends, optimizer, w]) owned.dispose();
   }
-  const weights = Float32Array.from(await w.value.data());
-  for (const owned of [features, died, ends, optimizer, w]) owned.dispose();
   return {
     weights,
     risks: (rows) =>

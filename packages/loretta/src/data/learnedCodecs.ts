@@ -10,12 +10,13 @@ import { analyser, imageOf, waveOf } from './codecs';
 import { DataError } from './errors';
 import type { ModalityCodec } from './modality';
 import { type Canvas, type Coder, compare } from './reconstruction';
-import type { DataProgress, RawSample } from './source';
+import type { JobOptions, StageEvent } from '../events';
+import type { RawSample } from './source';
 import { frameForm, imageForm, type VqForm } from './vqForms';
 import { VqTokenizer, type VqTokenizerOptions } from './vqTokenizer';
 
 /** How a learned codec is made. */
-export interface LearnOptions {
+export interface LearnOptions extends JobOptions<StageEvent> {
   /** Which autoencoder. */
   readonly kind: 'vq' | 'dvae';
   /** Of weights, batches and codes. */
@@ -24,8 +25,6 @@ export interface LearnOptions {
   readonly saved: Uint8Array | null;
   /** Training steps. */
   readonly steps: number;
-  /** Called as training advances. */
-  readonly onProgress?: DataProgress;
 }
 
 /** Speech as so many frames, each a token: as many as the k-means codebook has. */
@@ -128,7 +127,7 @@ function greyOf({ data, channels }: Image): Float32Array {
 async function obtain<T>(
   form: VqForm<T>,
   examples: readonly T[],
-  { kind, seed, saved, steps, onProgress }: LearnOptions,
+  { kind, seed, saved, steps, onEvent, signal }: LearnOptions,
   size: Pick<VqTokenizerOptions, 'levels' | 'hidden'>,
 ): Promise<VqTokenizer<T>> {
   if (saved !== null) {
@@ -146,7 +145,11 @@ async function obtain<T>(
     kind,
     seed,
     steps,
-    onProgress: (done, total) => onProgress?.(`${form.name} codes (${kind})`, done, total),
+    signal,
+    onEvent: ({ step, steps: total }) => {
+      const stage = `${form.name} codes (${kind})`;
+      onEvent?.({ type: 'stage', stage, done: step + 1, total });
+    },
   });
 }
 

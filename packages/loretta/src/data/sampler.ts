@@ -24,8 +24,11 @@ export interface PairBatch {
   readonly labels: Int32Array;
 }
 
-/** A resumable stream of batches. */
-export interface PairSource {
+/**
+ * A resumable stream of batches. Iterating over it gives batches without end, `for (const batch of source)`; a loop that
+ * breaks leaves the source behind the last batch that it was given.
+ */
+export interface PairSource extends Iterable<PairBatch> {
   /** The two modalities of every batch. */
   readonly modalities: readonly [string, string];
   /** The next batch. */
@@ -109,6 +112,11 @@ export class PairSampler implements PairSource {
   resume(step: number): void {
     requireCount('PairSampler: step', step, 0, Number.MAX_SAFE_INTEGER);
     this.#step = step;
+  }
+
+  /** Batches from here on, without end. */
+  *[Symbol.iterator](): Generator<PairBatch, never, undefined> {
+    while (true) yield this.next();
   }
 
   next(): PairBatch {

@@ -53,9 +53,6 @@ export type RawSample =
       readonly ids: Int32Array;
     };
 
-/** Called as long work advances: `done` of `total` steps of `stage`. */
-export type DataProgress = (stage: string, done: number, total: number) => void;
-
 /** Indices of every class in list order: `byClass(labels, classes)[k]` are the samples of class k. */
 export function byClass(labels: Int32Array, classes: number): Int32Array[] {
   const counts = new Int32Array(classes);

@@ -2,12 +2,13 @@
  * Digit words spoken by flite in four voices, five speeds and four pitches. A fifth of the (speed, pitch) settings of
  * every voice is kept for testing, so that no test recording shares its setting with a training one.
  */
-import { hostRandom } from '@loretta-ts/core';
+import { hostRandom, throwIfAborted } from '@loretta-ts/core';
 import type { Wave } from '@loretta-ts/tokenizers';
 import { lowPass, trimSilence, vary } from './augmentWave';
 import { requireCount } from './errors';
 import type { Flite, FliteVoice, FliteVoiceName } from './flite';
-import type { DataProgress, Labelled, RawSource, Split } from './source';
+import type { JobOptions, StageEvent } from '../events';
+import type { Labelled, RawSource, Split } from './source';
 
 /** Names of the digits 0 to 9 as spoken. */
 export const DIGIT_WORDS: readonly string[] = [
@@ -24,7 +25,7 @@ export const DIGIT_WORDS: readonly string[] = [
 ];
 
 /** Options of {@link spokenDigits}. */
-export interface SpokenDigitsOptions {
+export interface SpokenDigitsOptions extends JobOptions<StageEvent<'speech'>> {
   readonly seed: number;
   /** Variations of every training recording in rate, loudness, silence and noise. Default 4: 256 recordings a digit. */
   readonly trainTakes?: number;
@@ -34,7 +35,6 @@ export interface SpokenDigitsOptions {
   readonly voices?: readonly FliteVoiceName[];
   /** Samples per second of the result. Default 8,000, as FSDD. */
   readonly sampleRate?: number;
-  readonly onProgress?: DataProgress;
 }
 
 interface Setting {
@@ -77,9 +77,12 @@ function settings(voice: FliteVoiceName): Setting[] {
 
 /**
  * Labelled recordings of the ten digits, the same for the same seed.
- * @throws DataError for counts out of range or when flite fails
+ * @throws DataError for counts out of range or when flite fails; what the signal was aborted with
  */
-export function spokenDigits(flite: Flite, options: SpokenDigitsOptions): RawSource<Wave> {
+export async function spokenDigits(
+  flite: Flite,
+  options: SpokenDigitsOptions,
+): Promise<RawSource<Wave>> {
   const takes = { train: options.trainTakes ?? 4, test: options.testTakes ?? 3 };
   const sampleRate = options.sampleRate ?? 8000;
   requireCount('spokenDigits: trainTakes', takes.train, 1, 1000);
@@ -93,8 +96,11 @@ export function spokenDigits(flite: Flite, options: SpokenDigitsOptions): RawSou
     test: { items: [], labels: [] },
   };
   const all = (options.voices ?? FLITE_VOICES).flatMap(settings);
-  all.forEach(({ how, rate, split }, done) => {
-    options.onProgress?.('speech', done, all.length);
+  const advance = (done: number): void =>
+    options.onEvent?.({ type: 'stage', stage: 'speech', done, total: all.length });
+  for (const [done, { how, rate, split }] of all.entries()) {
+    advance(done);
+    await throwIfAborted(options.signal);
     flite.speak(DIGIT_WORDS, how).forEach((spoken, digit) => {
       const word = trimSilence(lowPass(spoken, sampleRate), 0.02, 0.01);
       for (let take = 0; take < takes[split]; take++) {
@@ -110,8 +116,8 @@ export function spokenDigits(flite: Flite, options: SpokenDigitsOptions): RawSou
         made[split].labels.push(digit);
       }
     });
-  });
-  options.onProgress?.('speech', all.length, all.length);
+  }
+  advance(all.length);
   const finish = (split: Split): Labelled<Wave> => ({
     items: made[split].items,
     labels: Int32Array.from(made[split].labels),

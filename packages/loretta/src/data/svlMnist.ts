@@ -13,7 +13,8 @@ import { DataError } from './errors';
 import { requireClasses, tokenizeSource } from './modality';
 import { assertNeverPaired, type BatchGuard } from './neverPaired';
 import { type ReviewTokens, reviewCodec } from './reviewCodec';
-import type { DataProgress, RawSource } from './source';
+import type { JobOptions, StageEvent } from '../events';
+import type { RawSource } from './source';
 
 /** Names of the three modalities. */
 export type SvlName = 'image' | 'text' | 'speech';
@@ -29,7 +30,7 @@ export interface SvlSources {
 }
 
 /** Options of {@link svlMnist}. */
-export interface SvlOptions {
+export interface SvlOptions extends JobOptions<StageEvent> {
   /** Seed of codebooks and alignment. */
   readonly seed: number;
   /** The modality that is seen with both others. Default 'text'. */
@@ -51,8 +52,6 @@ export interface SvlOptions {
   readonly reuse?: boolean;
   /** Test rows per class. Default: all there are. */
   readonly testPerClass?: number;
-  /** Called while tokenizers are trained. */
-  readonly onProgress?: DataProgress;
 }
 
 /** Aligned SVL-MNIST. */
@@ -69,25 +68,28 @@ const NAMES: readonly SvlName[] = ['image', 'text', 'speech'];
 
 /**
  * Tokenizes and aligns the three modalities, and asserts that the two that are not the link are never paired.
- * @throws DataError for a class with too few samples or options out of range
+ * It is synchronous: a signal is looked at once, at the start.
+ * @throws DataError for a class with too few samples or options out of range; what the signal was aborted with
  */
 export function svlMnist(sources: SvlSources, options: SvlOptions): SvlMnist {
+  options.signal?.throwIfAborted();
   const { seed } = options;
   const link = options.link ?? 'text';
   const [a, c] = NAMES.filter((name) => name !== link);
   if (!NAMES.includes(link) || a === undefined || c === undefined) {
     throw new DataError('config', 'link', `must be image, text or speech, got ${String(link)}`);
   }
-  const progress = options.onProgress ?? (() => undefined);
+  const advance = (done: number): void =>
+    options.onEvent?.({ type: 'stage', stage: 'tokens', done, total: NAMES.length });
   const { image, text, speech } = sources;
   for (const name of NAMES) requireClasses(name, sources[name]);
-  progress('tokens', 0, 3);
+  advance(0);
   const imageTokens = imageCodec(image.train.items, options.image ?? { kind: 'codebook' }, seed);
   const images = tokenizeSource('image', image, imageTokens, (item) => ({
     kind: 'image',
     image: item,
   }));
-  progress('tokens', 1, 3);
+  advance(1);
   const speechTokens = speechCodec(
     speech.train.items,
     options.speech ?? { kind: 'codebook' },
@@ -97,13 +99,13 @@ export function svlMnist(sources: SvlSources, options: SvlOptions): SvlMnist {
     kind: 'speech',
     wave,
   }));
-  progress('tokens', 2, 3);
+  advance(2);
   const textTokens =
     options.text === undefined || options.text.kind === 'caption'
       ? captionCodec(CAPTION_WORDS, CAPTION_LENGTH)
       : reviewCodec(text.train.items, options.text);
   const texts = tokenizeSource('text', text, textTokens, (item) => ({ kind: 'text', text: item }));
-  progress('tokens', 3, 3);
+  advance(3);
   const data = alignByClass(
     { image: images, text: texts, speech: spoken },
     { ...options, seed: seed + 2, pairs: [[link, a] as const, [link, c] as const] },

@@ -41,6 +41,11 @@ export class ToySampler implements PairSource {
     this.#step = step;
   }
 
+  /** Batches from here on, without end. */
+  *[Symbol.iterator](): Generator<PairBatch, never, undefined> {
+    while (true) yield this.next();
+  }
+
   next(): PairBatch {
     const random = hostRandom(this.#seed, this.#step * STREAM);
     this.#step++;

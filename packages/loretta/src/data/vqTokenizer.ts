@@ -11,11 +11,18 @@ import {
 } from '@loretta-ts/nn';
 import { type FixedLengthTokenizer, TokenizerError } from '@loretta-ts/tokenizers';
 import { z } from 'zod';
+import type { JobOptions, StepEvent } from '../events';
 import { DataError } from './errors';
 import type { VqForm } from './vqForms';
 
+/** A training step of a tokenizer. */
+export interface VqEvent extends StepEvent {
+  /** Mean squared error of the reconstruction, in units of the variance. */
+  readonly error: number;
+}
+
 /** How a learned tokenizer is trained. */
-export interface VqTokenizerOptions {
+export interface VqTokenizerOptions extends JobOptions<VqEvent> {
   /** Nearest code of a VQ-VAE, or the relaxed codes of a dVAE. */
   readonly kind: 'vq' | 'dvae';
   /** Number of codes. Default 64. */
@@ -30,10 +37,6 @@ export interface VqTokenizerOptions {
   readonly batch?: number;
   /** Seed of weights, batches and codes: the same seed and examples give the same tokenizer. */
   readonly seed: number;
-  /** Called after every step with the mean squared error, in units of the variance. */
-  readonly onProgress?: (done: number, total: number, error: number) => void;
-  /** Stops the training. */
-  readonly signal?: AbortSignal;
 }
 
 /** Examples that go through the model together. */
@@ -105,18 +108,24 @@ export class VqTokenizer<T> implements FixedLengthTokenizer<T> {
       key(seed),
     );
     const data = standardised(raw, scaling, form);
-    const { onProgress, signal } = options;
+    const { onEvent, signal } = options;
     const training = trainVqVae(model, data, {
       steps,
       batch,
       lr: 8e-3,
       seed,
       klWeight: () => (kind === 'dvae' ? KL_WEIGHT : 0),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     });
-    for await (const done of training) onProgress?.(done.step + 1, steps, done.error);
-    const metadata = { form: form.name, scaling: JSON.stringify(scaling) };
-    return new VqTokenizer(model, form, scaling, await checkpointBytes({ model, metadata }));
+    try {
+      for await (const { step: at, loss, error } of training)
+        onEvent?.({ type: 'step', step: at, steps, loss, error });
+      const metadata = { form: form.name, scaling: JSON.stringify(scaling) };
+      return new VqTokenizer(model, form, scaling, await checkpointBytes({ model, metadata }));
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -204,6 +213,11 @@ export class VqTokenizer<T> implements FixedLengthTokenizer<T> {
   /** Frees the model. */
   dispose(): void {
     this.model.dispose();
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -1,19 +1,17 @@
 /** The matrix of directions: how well each modality is predicted and generated from each other one. */
-import { key } from '@loretta-ts/core';
+import { type Abortable, key, throwIfAborted } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
+import type { JobOptions, StageEvent } from '../events';
 import { generateBlock } from '../infer/generate-block';
 import { type Rows, takeRows } from '../infer/rows';
-import { logLikelihood, tokenCounts } from '../infer/score';
+import { type LikelihoodOptions, logLikelihood, tokenCounts } from '../infer/score';
 import { fromBlock, rowsOf, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
 import { type Estimate, hits, meanOf } from './intervals';
 import type { Judge } from './judge';
 
-/** Bits are those of the training loss. */
-export const AS_TRAINED = { over: 'vocabulary' } as const;
-
 /** What evaluation works on. */
-export interface EvaluationContext {
+export interface EvaluationContext extends Abortable {
   /** The model in evaluation. */
   readonly model: Decoder;
   /** Its joint vocabulary. */
@@ -52,6 +50,11 @@ export interface Direction {
   readonly confusion: readonly (readonly number[])[];
 }
 
+/** Bits are those of the training loss. */
+export function asTrained({ signal }: Abortable): LikelihoodOptions {
+  return { over: 'vocabulary', signal };
+}
+
 /** Aligned test rows of a modality as joint ids. */
 export function testRows({ vocab, data, rows }: EvaluationContext, name: string): Rows {
   const { test } = data;
@@ -87,6 +90,7 @@ export async function judged(
   name: string,
   ids: Int32Array,
 ): Promise<Int32Array> {
+  await throwIfAborted(c.signal);
   const local = fromBlock(c.vocab, name, ids);
   return await c.judges[name]!.classify(local.ids, local.lengths);
 }
@@ -107,17 +111,19 @@ export async function generateFrom(
     key: key(seed).fold(options.stream),
     temperature: options.temperature,
     guidance: options.guidance,
+    signal: c.signal,
   });
 }
 
-/** All directions between different modalities. */
+/** All directions between different modalities. @throws what the signal was aborted with */
 export async function directionMatrix(
-  c: EvaluationContext,
-  options: {
+  context: EvaluationContext,
+  options: JobOptions<StageEvent<'directions'>> & {
+    /** Scale of guided generation. */
     readonly guidance: number;
-    readonly onProgress?: (done: number, total: number) => void;
   },
 ): Promise<Direction[]> {
+  const c = { ...context, signal: options.signal ?? context.signal };
   const names = Object.keys(c.data.modalities);
   const classes = Object.values(c.data.modalities)[0]!.test.classes;
   const labels = c.data.test.labels;
@@ -130,17 +136,19 @@ export async function directionMatrix(
   for (const name of names) {
     plain.set(
       name,
-      await logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows, AS_TRAINED),
+      await logLikelihood(c.model, c.vocab, [], blocks.get(name)!, c.rows, asTrained(c)),
     );
   }
   const found: Direction[] = [];
+  const advance = (done: number): void =>
+    options.onEvent?.({ type: 'stage', stage: 'directions', done, total: pairs.length });
   for (const [from, to] of pairs) {
-    options.onProgress?.(found.length, pairs.length);
+    advance(found.length);
     const source = blocks.get(from)!;
     const target = blocks.get(to)!;
     const counts = tokenCounts(c.vocab, target, c.rows);
     const likelihood = async (given: Rows): Promise<Float64Array> =>
-      bits(await logLikelihood(c.model, c.vocab, [given], target, c.rows, AS_TRAINED), counts);
+      bits(await logLikelihood(c.model, c.vocab, [given], target, c.rows, asTrained(c)), counts);
     const matched = await likelihood(source);
     const mismatched = await likelihood({ ...source, ids: takeRows(source.ids, c.rows, others) });
     const stream = found.length * 4;
@@ -171,7 +179,7 @@ export async function directionMatrix(
       confusion: confusion(steered, labels, classes),
     });
   }
-  options.onProgress?.(pairs.length, pairs.length);
+  advance(pairs.length);
   return found;
 }
 

@@ -1,5 +1,6 @@
 /** All that a model is measured by, as plain data. */
 import type { Decoder } from '@loretta-ts/nn';
+import type { JobOptions, StageEvent } from '../events';
 import type { ModalityGraph } from '../graph';
 import { fromBlock, type TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
@@ -68,8 +69,11 @@ export interface Sample {
   readonly judged: readonly number[];
 }
 
+/** What `evaluate` reports. */
+export type EvaluateEvent = StageEvent<'directions' | 'unseen pairs' | 'mixtures'>;
+
 /** Options of `evaluate`. */
-export interface EvaluateOptions {
+export interface EvaluateOptions extends JobOptions<EvaluateEvent> {
   /** Of what is generated and drawn. */
   readonly seed: number;
   /** Aligned test rows (all that there are, if fewer). */
@@ -80,17 +84,37 @@ export interface EvaluateOptions {
   readonly guidance: number;
   /** Rows of the mixtures; 0 (default) leaves them out. */
   readonly mixtureRows?: number;
-  /** Called as stages advance. */
-  readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
 
-/** Judges for all modalities, trained on real tokens only. */
-export async function trainJudges(data: TrainData, seed: number): Promise<Record<string, Judge>> {
+/**
+ * Judges for all modalities, trained on real tokens only.
+ * @throws what the signal was aborted with; no judge is left behind then
+ */
+export async function trainJudges(
+  data: TrainData,
+  seed: number,
+  { onEvent, signal }: JobOptions<StageEvent<'judges'>> = {},
+): Promise<Record<string, Judge>> {
   const judges: Record<string, Judge> = {};
-  for (const [i, m] of Object.values(data.modalities).entries()) {
-    judges[m.name] = await trainJudge(m, { seed: seed + 100 * i });
+  const all = Object.values(data.modalities);
+  const advance = (done: number): void =>
+    onEvent?.({ type: 'stage', stage: 'judges', done, total: all.length });
+  try {
+    advance(0);
+    for (const [i, m] of all.entries()) {
+      judges[m.name] = await trainJudge(m, { seed: seed + 100 * i, signal });
+      advance(i + 1);
+    }
+    return judges;
+  } catch (error) {
+    disposeJudges(judges);
+    throw error;
   }
-  return judges;
+}
+
+/** Frees the weights of judges; of none where there are none. */
+export function disposeJudges(judges: Readonly<Record<string, Judge>> | null): void {
+  for (const judge of Object.values(judges ?? {})) judge.dispose();
 }
 
 /** Aligned rows in an order that mixes classes, so that the first n of them are balanced. */
@@ -114,7 +138,10 @@ export function balanced(data: TrainData): TrainData {
   return { ...data, test: { ...test, index, labels } };
 }
 
-/** Runs every measurement. The judges are not trained on anything generated. */
+/**
+ * Runs every measurement. The judges are not trained on anything generated.
+ * @throws what the signal was aborted with
+ */
 export async function evaluate(
   model: Decoder,
   vocab: Vocabulary,
@@ -125,17 +152,16 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const data = balanced(given);
   const rows = Math.min(options.rows, data.test.size);
-  const c: EvaluationContext = { model, vocab, data, judges, rows, seed: options.seed };
-  const progress = options.onProgress ?? (() => undefined);
-  const directions = await directionMatrix(c, {
-    guidance: options.guidance,
-    onProgress: (done, total) => progress('directions', done, total),
-  });
+  const { seed, guidance, signal, onEvent } = options;
+  const c: EvaluationContext = { model, vocab, data, judges, rows, seed, signal };
+  const advance = (stage: EvaluateEvent['stage'], done: number, total: number): void =>
+    onEvent?.({ type: 'stage', stage, done, total });
+  const directions = await directionMatrix(c, { guidance, onEvent });
   const unseen: UnseenPair[] = [];
   const samples: Sample[] = [];
   const missing = graph.missing().flatMap(([a, b]) => [[a, b] as const, [b, a] as const]);
   for (const [i, [from, to]] of missing.entries()) {
-    progress('unseen pairs', i, missing.length);
+    advance('unseen pairs', i, missing.length);
     const route = graph.route(from, to);
     unseen.push({
       from,
@@ -143,15 +169,18 @@ export async function evaluate(
       route,
       matching: await matching(c, from, to, options.matchingRows),
       chain: await chain(c, route, null),
-      chainGuided: await chain(c, route, options.guidance),
+      chainGuided: await chain(c, route, guidance),
       transfer: await probe(c, from, to, 1000),
     });
-    samples.push(await sample(c, from, to, options.guidance));
+    samples.push(await sample(c, from, to, guidance));
   }
-  progress('unseen pairs', missing.length, missing.length);
+  advance('unseen pairs', missing.length, missing.length);
   const probes: Record<string, Estimate> = {};
   for (const name of Object.keys(data.modalities)) probes[name] = await probe(c, name, name, 1000);
   const few = { ...c, rows: Math.min(options.mixtureRows ?? 0, rows) };
+  if (few.rows > 0) advance('mixtures', 0, 1);
+  const mixtures = few.rows === 0 ? {} : { mixture: await mixture(few, graph, guidance) };
+  if (few.rows > 0) advance('mixtures', 1, 1);
   return {
     rows,
     classes: Object.values(data.modalities)[0]!.test.classes,
@@ -160,7 +189,7 @@ export async function evaluate(
     probes,
     judges: Object.fromEntries(Object.entries(judges).map(([name, j]) => [name, j.accuracy])),
     samples,
-    ...(few.rows === 0 ? {} : { mixture: await mixture(few, graph, options.guidance) }),
+    ...mixtures,
   };
 }
 

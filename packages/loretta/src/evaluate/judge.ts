@@ -1,5 +1,6 @@
 /** Judges: small classifiers of one modality's tokens, trained on real training tokens only. */
 import {
+  type Abortable,
   crossEntropy,
   hostRandom,
   type Key,
@@ -9,6 +10,7 @@ import {
   relu,
   type Tensor,
   tensor,
+  throwIfAborted,
   tidy,
   valueAndGrad,
 } from '@loretta-ts/core';
@@ -35,7 +37,7 @@ class Classifier extends Module {
 }
 
 /** Options of `trainJudge`. */
-export interface JudgeOptions {
+export interface JudgeOptions extends Abortable {
   /** Of the weights and the order of the samples. */
   readonly seed: number;
   /** Default 600. */
@@ -96,6 +98,11 @@ export class Judge {
   dispose(): void {
     this.model.dispose();
   }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /** Row of the table for each position and code; code 0 is 'no token'. */
@@ -117,9 +124,9 @@ function features(
   return rows;
 }
 
-/** Trains a judge on the real training tokens of a modality. */
+/** Trains a judge on the real training tokens of a modality. @throws what the signal was aborted with */
 export async function trainJudge(data: TokenData, options: JudgeOptions): Promise<Judge> {
-  const { steps = 600, hidden = 128, seed } = options;
+  const { steps = 600, hidden = 128, seed, signal } = options;
   const set: TokenSet = data.train;
   const codes = data.vocabSize + 1;
   const k = key(seed);
@@ -128,29 +135,36 @@ export async function trainJudge(data: TokenData, options: JudgeOptions): Promis
   const random = hostRandom(seed + 1);
   const batch = 128;
   const n = set.labels.length;
-  for (let step = 0; step < steps; step++) {
-    const ids = new Int32Array(batch * data.maxLength);
-    const lengths = new Int32Array(batch).fill(data.maxLength);
-    const labels = new Int32Array(batch);
-    for (let i = 0; i < batch; i++) {
-      const row = random.int(n);
-      ids.set(set.ids.subarray(row * set.length, (row + 1) * set.length), i * data.maxLength);
-      if (set.lengths) lengths[i] = set.lengths[row]!;
-      labels[i] = set.labels[row]!;
-    }
-    const rows = features(ids, data.maxLength, codes, lengths, 0, batch);
-    const noise = k.fold(step + 2);
-    tidy(() => {
-      const { grads } = valueAndGrad(model.parameters(), () => {
-        const logits = model.forward(tensor(rows, { shape: [batch, data.maxLength] }));
-        // a little noise on the logits keeps a judge of few samples from certainty
-        return mean(
-          crossEntropy(logits.add(normal(noise, logits.shape, { std: 0.1 })), tensor(labels)),
-        );
+  try {
+    for (let step = 0; step < steps; step++) {
+      await throwIfAborted(signal);
+      const ids = new Int32Array(batch * data.maxLength);
+      const lengths = new Int32Array(batch).fill(data.maxLength);
+      const labels = new Int32Array(batch);
+      for (let i = 0; i < batch; i++) {
+        const row = random.int(n);
+        ids.set(set.ids.subarray(row * set.length, (row + 1) * set.length), i * data.maxLength);
+        if (set.lengths) lengths[i] = set.lengths[row]!;
+        labels[i] = set.labels[row]!;
+      }
+      const rows = features(ids, data.maxLength, codes, lengths, 0, batch);
+      const noise = k.fold(step + 2);
+      tidy(() => {
+        const { grads } = valueAndGrad(model.parameters(), () => {
+          const logits = model.forward(tensor(rows, { shape: [batch, data.maxLength] }));
+          // a little noise on the logits keeps a judge of few samples from certainty
+          return mean(
+            crossEntropy(logits.add(normal(noise, logits.shape, { std: 0.1 })), tensor(labels)),
+          );
+        });
+        optimizer.step(grads, { lr: 3e-3 * (1 - step / steps) });
       });
-      optimizer.step(grads, { lr: 3e-3 * (1 - step / steps) });
-    });
+    }
+    return await Judge.measured(data, model);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    optimizer.dispose();
   }
-  optimizer.dispose();
-  return await Judge.measured(data, model);
 }

@@ -1,5 +1,15 @@
 /** Multinomial logistic regression on frozen features. */
-import { crossEntropy, hostRandom, key, mean, tensor, tidy, valueAndGrad } from '@loretta-ts/core';
+import {
+  type Abortable,
+  crossEntropy,
+  hostRandom,
+  key,
+  mean,
+  tensor,
+  throwIfAborted,
+  tidy,
+  valueAndGrad,
+} from '@loretta-ts/core';
 import { AdamW, Linear } from '@loretta-ts/nn';
 import { shuffle } from '../data/align';
 
@@ -16,7 +26,7 @@ export interface Labelled {
 }
 
 /** Options of `classify`. */
-export interface LogisticOptions {
+export interface LogisticOptions extends Abortable {
   /** Of the first weights. */
   readonly seed: number;
   /** Of AdamW; default 0.5. */
@@ -47,30 +57,28 @@ export function standardise(x: Float32Array, by: Float32Array, dim: number): Flo
 export async function classify(
   { x, labels, dim, classes }: Labelled,
   test: Float32Array,
-  { seed, weightDecay = 0.5, steps = 200 }: LogisticOptions,
+  { seed, weightDecay = 0.5, steps = 200, signal }: LogisticOptions,
 ): Promise<Int32Array> {
   const model = new Linear(dim, classes, { key: key(seed), bias: true });
   const optimizer = new AdamW(model.namedParameters(), { lr: 0.02, weightDecay });
   const input = tensor(x, { shape: [labels.length, dim] }).keep();
   const wanted = tensor(labels).keep();
-  for (let step = 0; step < steps; step++) {
-    tidy(() => {
-      const { grads } = valueAndGrad(model.parameters(), () =>
-        mean(crossEntropy(model.forward(input), wanted)),
-      );
-      optimizer.step(grads, { lr: 0.02 * (1 - step / steps) });
-    });
-  }
-  const found = tidy(() =>
-    model
-      .forward(tensor(test, { shape: [test.length / dim, dim] }))
-      .argmax(1)
-      .keep(),
-  );
   try {
+    for (let step = 0; step < steps; step++) {
+      await throwIfAborted(signal);
+      tidy(() => {
+        const { grads } = valueAndGrad(model.parameters(), () =>
+          mean(crossEntropy(model.forward(input), wanted)),
+        );
+        optimizer.step(grads, { lr: 0.02 * (1 - step / steps) });
+      });
+    }
+    using found = tidy(() =>
+      model.forward(tensor(test, { shape: [test.length / dim, dim] })).argmax(1),
+    );
     return Int32Array.from(await found.data());
   } finally {
-    for (const owned of [input, wanted, found, optimizer, model]) owned.dispose();
+    for (const owned of [input, wanted, optimizer, model]) owned.dispose();
   }
 }
 
@@ -89,6 +97,7 @@ export async function chooseDecay(
   choices: readonly number[],
   folds: number,
   seed: number,
+  { signal }: Abortable = {},
 ): Promise<number> {
   const order = Int32Array.from(data.labels, (_, i) => i);
   shuffle(order, hostRandom(seed));
@@ -105,7 +114,7 @@ export async function chooseDecay(
         data,
         order.filter((_, i) => i % folds !== fold),
       );
-      const found = await classify(rest, held.x, { seed, weightDecay, steps: 100 });
+      const found = await classify(rest, held.x, { seed, weightDecay, steps: 100, signal });
       found.forEach((k, i) => {
         if (k === held.labels[i]) right++;
       });

@@ -2,7 +2,7 @@
 import { hostRandom } from '@loretta-ts/core';
 import { type Rows, takeRows } from '../infer/rows';
 import { logLikelihood } from '../infer/score';
-import { AS_TRAINED, type EvaluationContext, generateFrom, judged, testRows } from './directions';
+import { asTrained, type EvaluationContext, generateFrom, judged, testRows } from './directions';
 import { type Estimate, hits, proportion } from './intervals';
 
 /**
@@ -35,13 +35,13 @@ export async function matching(
     ...all,
     ids: takeRows(all.ids, c.rows, index),
   });
-  const prior = await logLikelihood(c.model, c.vocab, [], target, c.rows, AS_TRAINED);
+  const prior = await logLikelihood(c.model, c.vocab, [], target, c.rows, asTrained(c));
   const given = take(
     source,
     Int32Array.from({ length: n * classes }, (_, j) => Math.floor(j / classes)),
   );
   const likely = take(target, candidates);
-  const joint = await logLikelihood(c.model, c.vocab, [given], likely, n * classes, AS_TRAINED);
+  const joint = await logLikelihood(c.model, c.vocab, [given], likely, n * classes, asTrained(c));
   let right = 0;
   for (let i = 0; i < n; i++) {
     let best = -1;

@@ -142,6 +142,7 @@ async function draw(
     key: keyOf(c, stream),
     guidance,
     rows: c.rows,
+    signal: c.signal,
   });
 }
 
@@ -153,9 +154,9 @@ async function best(
   guidance: number,
   stream: number,
 ): Promise<MixtureStrip[]> {
-  const { model, vocab, rows } = c;
+  const { model, vocab, rows, signal } = c;
   const condition = given(c, [from]);
-  const options = { n: CANDIDATES, key: keyOf(c, 300 + stream) };
+  const options = { n: CANDIDATES, key: keyOf(c, 300 + stream), signal };
   const first = (ids: Int32Array): Int32Array =>
     takeRows(
       ids,
@@ -167,7 +168,11 @@ async function best(
   const route = graph.route(from, to);
   const steps = route.slice(1).map((target, i) => ({ target, from: [route[i]!], guidance }));
   const chain = (chains: number): ReturnType<typeof generateConsensus> =>
-    generateConsensus(model, vocab, condition, steps, { chains, key: keyOf(c, 310 + stream) });
+    generateConsensus(model, vocab, condition, steps, {
+      chains,
+      key: keyOf(c, 310 + stream),
+      signal,
+    });
   const of = (ids: Int32Array, label: string): Promise<MixtureStrip> =>
     strip(c, to, `${from}, ${label}`, ids);
   return [
@@ -200,6 +205,7 @@ async function infilled(
       {
         n: CANDIDATES,
         key: keyOf(c, 400 + stream),
+        signal: c.signal,
       },
     );
     const inside = (i: number): boolean => i % length >= span[0] && i % length < span[1];
@@ -244,6 +250,7 @@ async function imputed(
       n: CANDIDATES,
       targets: [to],
       key: keyOf(c, 500 + stream),
+      signal: c.signal,
     });
     const ids = Int32Array.from(found.flatMap(({ row }) => [...row[to]!]));
     const classes = await judged(c, to, ids);

@@ -1,5 +1,5 @@
 /** Linear probes on frozen features (LORETTA §4.1). */
-import { mean, tensor, tidy } from '@loretta-ts/core';
+import { mean, tensor, throwIfAborted, tidy } from '@loretta-ts/core';
 import { pack } from '../sequence';
 import { rowsOf } from '../train/data';
 import type { EvaluationContext } from './directions';
@@ -29,6 +29,7 @@ async function features(
   const values = new Float32Array(n * dim);
   const chunk = 128;
   for (let at = 0; at < n; at += chunk) {
+    await throwIfAborted(c.signal);
     const b = Math.min(chunk, n - at);
     const block = {
       modality: name,
@@ -74,7 +75,7 @@ export async function probe(
   const found = await classify(
     { x: standardise(learn.values, learn.values, dim), labels: learn.labels, dim, classes },
     standardise(held.values, seen.values, dim),
-    { seed: c.seed },
+    { seed: c.seed, signal: c.signal },
   );
   return hits(found, held.labels);
 }

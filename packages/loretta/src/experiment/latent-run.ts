@@ -2,7 +2,7 @@
  * LoReTTa without quantisation: digits as vectors of their patches, captions that name them, and codes that are seen with
  * captions only. One decoder models all three; images are scored by their exact density (GIVT, Tschannen et al. 2023).
  */
-import { hostRandom, key } from '@loretta-ts/core';
+import { type Abortable, hostRandom, key } from '@loretta-ts/core';
 import { Decoder } from '@loretta-ts/nn';
 import type { Image } from '@loretta-ts/tokenizers';
 import type { PairSet } from '../data/align';
@@ -24,7 +24,7 @@ import { logLikelihood } from '../infer/score';
 import type { Block } from '../sequence';
 import { makeArm } from '../train/arms';
 import { modalitiesOf, rowsOf, type TokenData, tokenData } from '../train/data';
-import { type StepReport, Trainer } from '../train/trainer';
+import { Trainer, type TrainOptions } from '../train/trainer';
 import { Vocabulary } from '../vocabulary';
 
 /** What decides a run. Plain JSON. */
@@ -153,17 +153,21 @@ export class LatentRun {
     return this.#trainer.steps;
   }
 
-  /** Goes on to a step, by default to the end. @throws NonFiniteError when training diverges */
-  async train(
-    to: number = this.settings.steps,
-    onStep: (report: StepReport) => void = () => {},
-  ): Promise<void> {
+  /**
+   * Goes on to a step, by default to the end. Stopped by its signal, it may be called again.
+   * @throws NonFiniteError when training diverges; what the signal was aborted with
+   */
+  async train({ to, onEvent, signal }: TrainOptions = {}): Promise<void> {
     const { switchAt, share } = this.settings;
     const arm = makeArm('transitive', ['image', 'text', 'code'], {
       ...{ share, temperature: 1, guidance: null, lossOn: 'real', allProbability: 0 },
     });
-    while (this.steps < to)
-      onStep(await this.#trainer.step(arm, this.steps < switchAt ? 0 : share));
+    const run = this.#trainer.run(arm, {
+      share: (step) => (step < switchAt ? 0 : share),
+      to,
+      signal,
+    });
+    for await (const event of run) onEvent?.(event);
   }
 
   /** Test rows `[b, length]` of a modality, of the classes 0, 1, … in turn. @throws DataError when there are fewer */
@@ -182,8 +186,8 @@ export class LatentRun {
     return { modality: name, ids, latents, generated: false };
   }
 
-  /** Scores every direction on `b` test rows, ten of each class in turn. */
-  async evaluate(b: number): Promise<LatentDirection[]> {
+  /** Scores every direction on `b` test rows, ten of each class in turn. @throws what the signal was aborted with */
+  async evaluate(b: number, { signal }: Abortable = {}): Promise<LatentDirection[]> {
     const scored: LatentDirection[] = [];
     for (const [from, to] of DIRECTIONS) {
       const [given, wanted] = [this.testBlock(from, b), this.testBlock(to, b)];
@@ -192,7 +196,9 @@ export class LatentRun {
       const other = takeBlock(given, b, next);
       const numbers = (wanted.latents ?? wanted.ids).length / b;
       const bits = async (condition: readonly Block[]): Promise<Float64Array> => {
-        const nats = await logLikelihood(this.model, this.vocab, condition, wanted, b);
+        const nats = await logLikelihood(this.model, this.vocab, condition, wanted, b, {
+          signal,
+        });
         return nats.map((x) => -x / numbers / Math.LN2);
       };
       const [own, mistaken, alone] = [await bits([given]), await bits([other]), await bits([])];
@@ -225,6 +231,11 @@ export class LatentRun {
   dispose(): void {
     this.#trainer.dispose();
     this.model.dispose();
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

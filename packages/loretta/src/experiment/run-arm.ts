@@ -1,6 +1,7 @@
 /** One arm from its start to its evaluation: what a worker does. */
 import { DataError } from '../data/errors';
-import { type Evaluation, evaluate } from '../evaluate/evaluate';
+import { type EvaluateEvent, type Evaluation, evaluate } from '../evaluate/evaluate';
+import type { JobOptions, StageEvent, StepEvent } from '../events';
 import { mixtureRows } from '../evaluate/mixture';
 import type { Judge } from '../evaluate/judge';
 import { type ArmName, makeArm } from '../train/arms';
@@ -46,13 +47,20 @@ export interface ArmResult {
   readonly checkpoint: Uint8Array;
 }
 
-/** Called as an arm advances: `done` of `total` steps of its stage, with the latest loss in nats. */
-export type ArmProgress = (
-  stage: 'train' | 'evaluate',
-  done: number,
-  total: number,
-  loss: number | null,
-) => void;
+/** What an arm is made of. Plain data. */
+export interface ArmJob {
+  /** The method. */
+  readonly name: ArmName;
+  /** What it trains and is tested on. */
+  readonly data: TrainData;
+  /** Sizes and optimisation. */
+  readonly config: ExperimentConfig;
+  /** The warm-up that it forks from; null starts anew. */
+  readonly checkpoint: Uint8Array | null;
+}
+
+/** What an arm reports: its training steps, then the stages of its evaluation. */
+export type ArmEvent = StepEvent | EvaluateEvent | StageEvent<'judges'>;
 
 /** Steps that a point of the curve sums up. */
 const POINT = 20;
@@ -95,53 +103,47 @@ export class Curve {
 
 /**
  * Trains an arm, from the warm-up checkpoint where it forks, and evaluates it.
- * @throws what the trainer throws; DataError for an oracle without real pairs
+ * @throws what the trainer throws; DataError for an oracle without real pairs; what the signal was aborted with
  */
 export async function runArm(
-  name: ArmName,
-  data: TrainData,
+  { name, data, config, checkpoint }: ArmJob,
   judges: Readonly<Record<string, Judge>>,
-  config: ExperimentConfig,
-  checkpoint: Uint8Array | null,
-  onProgress: ArmProgress,
+  { onEvent, signal }: JobOptions<ArmEvent> = {},
 ): Promise<ArmResult> {
-  const order = data.test.modalities;
-  const arm = makeArm(name, order, config.transitive);
+  const arm = makeArm(name, data.test.modalities, config.transitive);
   if (arm.oracle && data.oracle === null) {
     throw new DataError('config', 'oracle', 'this data has no real pairs of the unseen modalities');
   }
-  const setup = setUp(data, config, arm);
-  if (arm.forks && checkpoint !== null) setup.trainer.restore(checkpoint);
+  using setup = setUp(data, config, arm);
+  const { model, vocab, graph, trainer } = setup;
+  if (arm.forks && checkpoint !== null) trainer.restore(checkpoint);
   const curve = new Curve();
   const began = performance.now();
   const { steps } = config.train;
   // an arm without the common warm-up has one of its own, of the longest duration
   const opens = arm.forks ? 0 : config.transitive.latest;
-  while (setup.trainer.steps < steps) {
-    const share = setup.trainer.steps < opens ? 0 : config.transitive.share;
-    const report = await setup.trainer.step(arm, share);
-    curve.add(report, await judgeGenerated(report, setup.vocab, judges));
-    if (report.step % POINT === 0) onProgress('train', report.step, steps, report.loss);
+  const share = (step: number): number => (step < opens ? 0 : config.transitive.share);
+  for await (const report of trainer.run(arm, { share, to: steps, signal })) {
+    curve.add(report, await judgeGenerated(report, vocab, judges));
+    const { type, step, loss } = report;
+    onEvent?.({ type, step, steps, loss });
   }
   const trainSeconds = (performance.now() - began) / 1000;
-  onProgress('train', steps, steps, curve.points.at(-1)?.loss ?? null);
-  const evaluation = await evaluate(setup.model, setup.vocab, setup.graph, data, judges, {
+  const evaluation = await evaluate(model, vocab, graph, data, judges, {
     ...config.evaluate,
     seed: config.seed + 17,
     mixtureRows: mixtureRows(name),
-    onProgress: (_stage, done, total) => onProgress('evaluate', done, total, null),
+    onEvent,
+    signal,
   });
-  const result: ArmResult = {
+  return {
     arm: name,
     seed: config.seed,
     steps,
     curve: curve.points,
     evaluation,
     trainSeconds,
-    parameters: setup.model.parameterCount,
-    checkpoint: await setup.trainer.save({ arm: name, config: JSON.stringify(setup.model.config) }),
+    parameters: model.parameterCount,
+    checkpoint: await trainer.save({ arm: name, config: JSON.stringify(model.config) }),
   };
-  setup.trainer.dispose();
-  setup.model.dispose();
-  return result;
 }

@@ -1,24 +1,26 @@
 /** The main job: one warm-up, then every arm from it with the same budget, evaluated alike. */
 
-import { trainJudges } from '../evaluate/evaluate';
+import { disposeJudges, trainJudges } from '../evaluate/evaluate';
+import type { JobOptions } from '../events';
 import { ARMS, type ArmName, makeArm } from '../train/arms';
 import type { TrainData } from '../train/data';
 import type { ExperimentConfig } from './config';
-import { type ArmProgress, type ArmResult, Curve, type CurvePoint, runArm } from './run-arm';
+import {
+  type ArmEvent,
+  type ArmJob,
+  type ArmResult,
+  Curve,
+  type CurvePoint,
+  runArm,
+} from './run-arm';
 import { setUp, type WarmUp, warmUp } from './warmup';
 
 /** Where arms run: in this thread, or in workers. */
 export interface ArmRunner {
   /** Arms that run at the same time. */
   readonly slots: number;
-  /** Trains and evaluates one arm, from a checkpoint where it forks. */
-  run(
-    name: ArmName,
-    data: TrainData,
-    config: ExperimentConfig,
-    checkpoint: Uint8Array | null,
-    onProgress: ArmProgress,
-  ): Promise<ArmResult>;
+  /** Trains and evaluates one arm, from a checkpoint where it forks. @throws what the signal was aborted with */
+  run(job: ArmJob, options?: JobOptions<ArmEvent>): Promise<ArmResult>;
 }
 
 /** What an experiment gives. */
@@ -36,51 +38,65 @@ export interface ExperimentResult {
   readonly arms: readonly ArmResult[];
 }
 
-/** Called as a job advances: `done` of `total` steps of its stage, with the latest loss in nats. */
-export type ExperimentProgress = (
-  job: 'warm-up' | ArmName,
-  stage: 'train' | 'evaluate',
-  done: number,
-  total: number,
-  loss: number | null,
-) => void;
+/** What an experiment reports: the events of each of its jobs. */
+export type ExperimentEvent = ArmEvent & {
+  /** Which job it is of. */
+  readonly job: 'warm-up' | ArmName;
+};
+
+/** Options of `runExperiment`. */
+export interface ExperimentOptions extends JobOptions<ExperimentEvent> {
+  /** Default: in this thread. */
+  readonly runner?: ArmRunner;
+}
 
 /** Arms in the thread of the caller. */
 export function localRunner(): ArmRunner {
   return {
     slots: 1,
-    async run(name, data, config, checkpoint, onProgress) {
-      const judges = await trainJudges(data, config.seed + 50);
+    async run(job, options = {}) {
+      const judges = await trainJudges(job.data, job.config.seed + 50, options);
       try {
-        return await runArm(name, data, judges, config, checkpoint, onProgress);
+        return await runArm(job, judges, options);
       } finally {
-        for (const j of Object.values(judges)) j.dispose();
+        disposeJudges(judges);
       }
     },
   };
 }
 
 /**
- * Runs the warm-up here while arms that do not fork from it run in `runner`, then the others.
- * @throws what training throws
+ * Runs the warm-up here while arms that do not fork from it run in the runner, then the others. When one job fails, the
+ * others are stopped, and all have ended before this throws.
+ * @throws what training throws; what the signal was aborted with
  */
 export async function runExperiment(
   data: TrainData,
   config: ExperimentConfig,
-  runner: ArmRunner,
-  onProgress: ExperimentProgress,
+  { runner = localRunner(), onEvent, signal: outer }: ExperimentOptions = {},
 ): Promise<ExperimentResult> {
   const order = data.test.modalities;
   const names = config.arms;
+  const failed = new AbortController();
+  const signal = outer === undefined ? failed.signal : AbortSignal.any([outer, failed.signal]);
+  const stopping = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
   const forks = (name: ArmName): boolean => makeArm(name, order, config.transitive).forks;
   const start = (name: ArmName, checkpoint: Uint8Array | null): Promise<ArmResult> =>
-    runner.run(name, data, config, checkpoint, (stage, done, total, loss) =>
-      onProgress(name, stage, done, total, loss),
+    stopping(
+      runner.run(
+        { name, data, config, checkpoint },
+        { signal, onEvent: (event) => onEvent?.({ job: name, ...event }) },
+      ),
     );
   const independent = names.filter((n) => !forks(n));
   const dependent = names.filter(forks);
   const fork = async (): Promise<{ warm: WarmedUp | null; late: ArmResult[] }> => {
-    const warm = dependent.length > 0 ? await runWarmUp(data, config, onProgress) : null;
+    const warm =
+      dependent.length > 0 ? await stopping(runWarmUp(data, config, { onEvent, signal })) : null;
     const checkpoint = warm === null ? null : warm.warmUp.checkpoint;
     return { warm, late: await queue(dependent, runner.slots, (n) => start(n, checkpoint)) };
   };
@@ -88,9 +104,7 @@ export async function runExperiment(
     queue(independent, slots, (n) => start(n, null));
   // one slot is kept for the warm-up where there are two
   const [{ warm, late }, rest] =
-    runner.slots > 1
-      ? await Promise.all([fork(), alone(runner.slots - 1)])
-      : [await fork(), await alone(1)];
+    runner.slots > 1 ? await both(fork(), alone(runner.slots - 1)) : [await fork(), await alone(1)];
   const all = [...late, ...rest];
   all.sort((a, b) => ARMS.indexOf(a.arm) - ARMS.indexOf(b.arm));
   const summary = warm
@@ -105,6 +119,12 @@ export async function runExperiment(
   return { config, warmUp: summary, arms: all };
 }
 
+/** Both results, or the error of the first that failed, once both have ended. */
+async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return await Promise.all([a, b]);
+}
+
 interface WarmedUp {
   readonly warmUp: WarmUp;
   readonly curve: readonly CurvePoint[];
@@ -114,29 +134,34 @@ interface WarmedUp {
 async function runWarmUp(
   data: TrainData,
   config: ExperimentConfig,
-  onProgress: ExperimentProgress,
+  { onEvent, signal }: JobOptions<ExperimentEvent>,
 ): Promise<WarmedUp> {
   const began = performance.now();
-  const judges = await trainJudges(data, config.seed + 50);
-  const setup = setUp(
-    data,
-    config,
-    makeArm('commutative', data.test.modalities, config.transitive),
-  );
-  const curve = new Curve();
-  const { latest } = config.transitive;
-  const result = await warmUp(setup, data, judges, config, (report) => {
-    curve.add(report, null);
-    if (report.step % 10 === 0) onProgress('warm-up', 'train', report.step, latest, report.loss);
+  const job = 'warm-up';
+  const judges = await trainJudges(data, config.seed + 50, {
+    signal,
+    onEvent: (event) => onEvent?.({ job, ...event }),
   });
-  onProgress('warm-up', 'train', latest, latest, curve.points.at(-1)?.loss ?? null);
-  for (const j of Object.values(judges)) j.dispose();
-  setup.trainer.dispose();
-  setup.model.dispose();
-  return { warmUp: result, curve: curve.points, seconds: (performance.now() - began) / 1000 };
+  try {
+    const arm = makeArm('commutative', data.test.modalities, config.transitive);
+    using setup = setUp(data, config, arm);
+    const curve = new Curve();
+    const { latest: steps } = config.transitive;
+    const result = await warmUp(setup, data, judges, config, {
+      signal,
+      onEvent(report) {
+        curve.add(report, null);
+        const { type, step, loss } = report;
+        onEvent?.({ job, type, step, steps, loss });
+      },
+    });
+    return { warmUp: result, curve: curve.points, seconds: (performance.now() - began) / 1000 };
+  } finally {
+    disposeJudges(judges);
+  }
 }
 
-/** Runs jobs in order, `slots` at a time. */
+/** Runs jobs in order, `slots` at a time. When one fails no other begins, and those that run end before it throws. */
 async function queue<T, R>(
   jobs: readonly T[],
   slots: number,
@@ -145,8 +170,15 @@ async function queue<T, R>(
   const results: R[] = new Array<R>(jobs.length);
   let next = 0;
   const lane = async (): Promise<void> => {
-    for (let i = next++; i < jobs.length; i = next++) results[i] = await run(jobs[i]!);
+    try {
+      for (let i = next++; i < jobs.length; i = next++) results[i] = await run(jobs[i]!);
+    } catch (error) {
+      next = jobs.length;
+      throw error;
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(slots, jobs.length) }, lane));
+  const lanes = Array.from({ length: Math.min(slots, jobs.length) }, lane);
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
   return results;
 }

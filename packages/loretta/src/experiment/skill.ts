@@ -1,4 +1,5 @@
 /** How well the model generates what transitive training will be fed with. */
+import type { Abortable } from '@loretta-ts/core';
 import { generateFrom, judged, testRows } from '../evaluate/directions';
 import { balanced } from '../evaluate/evaluate';
 import { hits } from '../evaluate/intervals';
@@ -18,16 +19,17 @@ export interface Skill {
 /** Test rows that the skill is measured on. */
 const ROWS = 200;
 
-/** Generates every pseudo-modality as transitive training would, on test rows. */
+/** Generates every pseudo-modality as transitive training would, on test rows. @throws what the signal was aborted with */
 export async function evaluateSkill(
   { model, vocab, graph }: Pick<Setup, 'model' | 'vocab' | 'graph'>,
   data: TrainData,
   judges: Readonly<Record<string, Judge>>,
   config: ExperimentConfig,
+  { signal }: Abortable = {},
 ): Promise<Skill> {
   const even = balanced(data);
   const rows = Math.min(ROWS, even.test.size);
-  const c = { model, vocab, data: even, judges, rows, seed: config.seed + 5 };
+  const c = { model, vocab, data: even, judges, rows, seed: config.seed + 5, signal };
   const byTarget: Record<string, number> = {};
   const { guidance, temperature } = config.transitive;
   for (const [a, b] of graph.missing().flatMap(([x, y]) => [[x, y] as const, [y, x] as const])) {

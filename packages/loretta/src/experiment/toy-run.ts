@@ -2,7 +2,7 @@
  * A method trained on the analytic toy and measured exactly (LORETTA §7.1): fresh pairs of neighbours in every step,
  * then the two ends of the chain, which never occurred together, against Bayes' rule. Nothing is judged by a network.
  */
-import { hostRandom, key } from '@loretta-ts/core';
+import { type Abortable, hostRandom, key } from '@loretta-ts/core';
 import { Decoder, type PositionKind } from '@loretta-ts/nn';
 import { Toy, type ToyModality, type ToyOptimum, toyOptimum } from '../data/toy';
 import { ToySampler } from '../data/toyData';
@@ -11,7 +11,7 @@ import { logLikelihood } from '../infer/score';
 import { generateBlock } from '../infer/generate-block';
 import { ModalityGraph } from '../graph';
 import { type Arm, type ArmName, makeArm, type TransitiveSchedule } from '../train/arms';
-import { type StepReport, Trainer } from '../train/trainer';
+import { Trainer, type TrainOptions } from '../train/trainer';
 import { Vocabulary } from '../vocabulary';
 
 /** What decides a run on the toy. Plain JSON. */
@@ -178,15 +178,14 @@ export class ToyRun {
     return this.#trainer.steps;
   }
 
-  /** Goes on to a step, by default to the end. @throws NonFiniteError when training diverges */
-  async train(
-    to: number = this.settings.steps,
-    onStep: (report: StepReport) => void = () => {},
-  ): Promise<void> {
+  /**
+   * Goes on to a step, by default to the end. Stopped by its signal, it may be called again.
+   * @throws NonFiniteError when training diverges; what the signal was aborted with
+   */
+  async train({ to, onEvent, signal }: TrainOptions = {}): Promise<void> {
     const { switchAt, transitive } = this.settings;
-    while (this.steps < to) {
-      onStep(await this.#trainer.step(this.#arm, this.steps < switchAt ? 0 : transitive.share));
-    }
+    const share = (step: number): number => (step < switchAt ? 0 : transitive.share);
+    for await (const event of this.#trainer.run(this.#arm, { share, to, signal })) onEvent?.(event);
   }
 
   /** Weights, moments and step, for `restore` of a run that differs in its arm only. */
@@ -199,8 +198,11 @@ export class ToyRun {
     this.#trainer.restore(bytes);
   }
 
-  /** Scores both directions between the ends on `n` fresh aligned sequences, the same for every run of a world. */
-  async evaluate(n: number): Promise<ToyEvaluation> {
+  /**
+   * Scores both directions between the ends on `n` fresh aligned sequences, the same for every run of a world.
+   * @throws what the signal was aborted with
+   */
+  async evaluate(n: number, { signal }: Abortable = {}): Promise<ToyEvaluation> {
     const names = this.settings.modalities.map((m) => m.name);
     const random = hostRandom(this.settings.world + 5000);
     const labels = Int32Array.from({ length: n }, () => random.int(this.toy.classes));
@@ -209,7 +211,7 @@ export class ToyRun {
       [first, last].map((name) => [name, this.toy.sample(name, labels, random)]),
     );
     const score = (from: string, to: string): Promise<ToyDirection> =>
-      this.score(this.graph.route(from, to), ends.get(from)!, ends.get(to)!, labels);
+      this.score(this.graph.route(from, to), ends.get(from)!, ends.get(to)!, labels, signal);
     return { backward: await score(last, first), forward: await score(first, last) };
   }
 
@@ -219,11 +221,17 @@ export class ToyRun {
     this.model.dispose();
   }
 
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   private async score(
     route: readonly string[],
     given: Int32Array,
     target: Int32Array,
     labels: Int32Array,
+    signal: AbortSignal | undefined,
   ): Promise<ToyDirection> {
     const { toy, vocab, model } = this;
     const n = labels.length;
@@ -233,6 +241,7 @@ export class ToyRun {
     const wanted = { modality: to, ids: vocab.toJoint(to, target) };
     const nats = await logLikelihood(model, vocab, [condition], wanted, n, {
       over: 'vocabulary',
+      signal,
     });
     const bits = nats.map((x) => -x / length / Math.LN2);
     const excess = bits.map((value, i) => {
@@ -244,8 +253,8 @@ export class ToyRun {
       to,
       bits: meanOf(bits),
       excess: meanOf(excess),
-      accuracy: await this.generated([from, to], condition.ids, labels),
-      chain: await this.generated(route, condition.ids, labels),
+      accuracy: await this.generated([from, to], condition.ids, labels, signal),
+      chain: await this.generated(route, condition.ids, labels, signal),
       optimum: toyOptimum(toy, route, given, target, labels),
     };
   }
@@ -255,6 +264,7 @@ export class ToyRun {
     route: readonly string[],
     start: Int32Array,
     labels: Int32Array,
+    signal: AbortSignal | undefined,
   ): Promise<Estimate> {
     const { toy, vocab, model, settings } = this;
     let ids = start;
@@ -263,7 +273,11 @@ export class ToyRun {
       const stream = key(settings.seed + 17)
         .fold(route.length)
         .fold(vocab.index(to));
-      ids = await generateBlock(model, vocab, from, to, { key: stream, temperature: 1 });
+      ids = await generateBlock(model, vocab, from, to, {
+        key: stream,
+        temperature: 1,
+        signal,
+      });
     }
     const end = route.at(-1)!;
     const { length } = toy.modality(end);

@@ -4,17 +4,18 @@ import { Decoder } from '@loretta-ts/nn';
 import { mislink } from '../data/mislink';
 import { assertNeverPaired } from '../data/neverPaired';
 import { PairSampler } from '../data/sampler';
+import type { JobOptions } from '../events';
 import type { Judge } from '../evaluate/judge';
 import { ModalityGraph } from '../graph';
 import { type Arm, makeArm } from '../train/arms';
 import { modalitiesOf, type TrainData } from '../train/data';
-import { type StepReport, Trainer } from '../train/trainer';
+import { type TrainEvent, Trainer } from '../train/trainer';
 import { Vocabulary } from '../vocabulary';
 import type { ExperimentConfig } from './config';
 import { evaluateSkill, type Skill } from './skill';
 
-/** A model in training with its surroundings. */
-export interface Setup {
+/** A model in training with its surroundings; disposing of it frees the weights and the optimiser's state. */
+export interface Setup extends Disposable {
   /** Joint vocabulary of the data. */
   readonly vocab: Vocabulary;
   /** Graph of observed pairs. */
@@ -108,7 +109,16 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
       for (const check of guards) check(batch);
     },
   });
-  return { vocab, graph, model, trainer };
+  return {
+    vocab,
+    graph,
+    model,
+    trainer,
+    [Symbol.dispose]() {
+      trainer.dispose();
+      model.dispose();
+    },
+  };
 }
 
 /** How the common warm-up ended. */
@@ -126,13 +136,16 @@ export interface WarmUp {
 /** Steps between measurements of the generator's skill. */
 const PROBE_EVERY = 100;
 
-/** Commutative training until the generator is skilled enough for its samples to teach (LORETTA §7.3, point 5). */
+/**
+ * Commutative training until the generator is skilled enough for its samples to teach (LORETTA §7.3, point 5).
+ * @throws what training throws; what the signal was aborted with: called again, it goes on
+ */
 export async function warmUp(
   setup: Setup,
   data: TrainData,
   judges: Readonly<Record<string, Judge>>,
   config: ExperimentConfig,
-  onStep: (report: StepReport) => void,
+  { onEvent, signal }: JobOptions<TrainEvent> = {},
 ): Promise<WarmUp> {
   const { earliest, latest, skill: wanted } = config.transitive;
   const order = Object.keys(data.modalities);
@@ -141,12 +154,13 @@ export async function warmUp(
   while (setup.trainer.steps < latest) {
     const { steps } = setup.trainer;
     if (steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
-      skill = await evaluateSkill(setup, data, judges, config);
+      skill = await evaluateSkill(setup, data, judges, config, { signal });
       if (skill.least >= wanted) break;
     }
-    onStep(await setup.trainer.step(arm, 0));
+    const to = setup.trainer.steps + 1;
+    for await (const event of setup.trainer.run(arm, { to, signal })) onEvent?.(event);
   }
-  if (skill.least < wanted) skill = await evaluateSkill(setup, data, judges, config);
+  if (skill.least < wanted) skill = await evaluateSkill(setup, data, judges, config, { signal });
   return {
     steps: setup.trainer.steps,
     skill,

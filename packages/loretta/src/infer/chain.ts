@@ -1,5 +1,5 @@
 /** Schedules of several steps, each given what was there or what earlier steps made. */
-import { type Key, ValueError } from '@loretta-ts/core';
+import { type Abortable, type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Block } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
@@ -17,7 +17,7 @@ export interface ChainStep extends SamplingOptions {
 }
 
 /** Options of `generateChain`. */
-export interface ChainOptions {
+export interface ChainOptions extends Abortable {
   /** Step i samples with `key.fold(i)`. Needed unless every temperature is 0. */
   readonly key?: Key;
   /** Rows, where nothing is given to tell. */
@@ -34,7 +34,7 @@ export async function generateChain(
   vocab: Vocabulary,
   given: readonly Block[],
   steps: readonly ChainStep[],
-  { key, rows }: ChainOptions = {},
+  { key, rows, signal }: ChainOptions = {},
 ): Promise<readonly Block[]> {
   checkChain(vocab, given, steps);
   const b = countRows('generateChain', vocab, given, rows);
@@ -45,6 +45,7 @@ export async function generateChain(
     const block = await pseudoBlock(model, vocab, condition, target, {
       ...sampling,
       rows: b,
+      signal,
       ...(key === undefined ? {} : { key: key.fold(i) }),
     });
     known.set(target, block);

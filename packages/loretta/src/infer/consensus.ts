@@ -1,5 +1,5 @@
 /** One answer out of several chains, which differ in what they sampled on the way. */
-import type { Key } from '@loretta-ts/core';
+import type { Abortable, Key } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Block } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
@@ -13,7 +13,7 @@ import { logLikelihood } from './score';
 export type Classify = (modality: string, ids: Int32Array) => Promise<ArrayLike<number>>;
 
 /** Options of `generateConsensus`. */
-export interface ConsensusOptions {
+export interface ConsensusOptions extends Abortable {
   /** Chains of a row. */
   readonly chains: number;
   /** As in `generateChain`, for all chains together. */
@@ -47,14 +47,14 @@ export interface Consensus extends Likelihoods {
  * candidate of the highest log p̂(x | c) − λ log p(x), with p̂(x | c) = 1/k Σᵢ p(x | bᵢ): the Monte-Carlo estimate of the
  * chain with its link summed out, Σ_b p(x | b) p(b | c) (LORETTA §1.4). A single chain is at the mercy of one bᵢ.
  * With `vote`, the class that most candidates are of is settled first; of classes that tie, that of the best score.
- * @throws ValueError as `generateChain`, and for k or λ out of range
+ * @throws ValueError as `generateChain`, and for k or λ out of range; what the signal was aborted with
  */
 export async function generateConsensus(
   model: Decoder,
   vocab: Vocabulary,
   given: readonly Block[],
   steps: readonly ChainStep[],
-  { chains: k, key, rows, lambda = 0, vote = null }: ConsensusOptions,
+  { chains: k, key, rows, lambda = 0, vote = null, signal }: ConsensusOptions,
 ): Promise<Consensus> {
   checkBest('generateConsensus', k, lambda);
   checkChain(vocab, given, steps);
@@ -62,6 +62,7 @@ export async function generateConsensus(
   const wide = repeatBlocks(given, b, k);
   const made = await generateChain(model, vocab, wide, steps, {
     rows: b * k,
+    signal,
     ...(key === undefined ? {} : { key }),
   });
   const { target, from, guidance = null } = steps.at(-1)!;
@@ -76,15 +77,14 @@ export async function generateConsensus(
     return row * k + (Math.floor(at / k) % links);
   });
   const before = Int32Array.from(behind, (_, at) => Math.floor(at / (links * k)) * k + (at % k));
-  const prior = await logLikelihood(model, vocab, [], candidates, b * k);
+  const prior = await logLikelihood(model, vocab, [], candidates, b * k, { signal });
   const found = await likelihoods(
     model,
     vocab,
     conditions.map((x) => ({ modality: x.modality, ids: takeRows(x.ids, b * k, behind) })),
     { modality: target, ids: takeRows(candidates.ids, b * k, before) },
     behind.length,
-    guidance,
-    Float64Array.from(before, (at) => prior[at]!),
+    { guidance, signal, prior: Float64Array.from(before, (at) => prior[at]!) },
   );
   const conditional = Float64Array.from({ length: b * k }, (_, at) => {
     const [row, j] = [Math.floor(at / k), at % k];

@@ -1,6 +1,6 @@
 /** Decoding behind prompts of unequal length, under one condition, or guided by several. */
-import { type Key, noGrad, type Tensor, tensor, tidy } from '@loretta-ts/core';
-import { type Decoder, type GenerateOptions, generateFixed } from '@loretta-ts/nn';
+import { type Abortable, type Key, noGrad, scope, type Tensor, tensor } from '@loretta-ts/core';
+import { type Decoder, type GenerateOptions, generate } from '@loretta-ts/nn';
 import type { TokenRow } from '../sequence';
 
 /** How tokens are chosen. */
@@ -26,7 +26,7 @@ export interface Context {
 type Tokens = Pick<TokenRow, 'ids' | 'within' | 'latents'>;
 
 /** What is decoded, and from what. */
-export interface DecodeRequest {
+export interface DecodeRequest extends Abortable {
   /** One context, or several that guide together. */
   readonly contexts: readonly Context[];
   /** u: the context without a condition, the same for all rows; null is no guidance. */
@@ -45,11 +45,12 @@ export interface DecodeRequest {
 
 /** New tokens `[b, length]`, without gradients; read back once, at the end. */
 export async function decode(model: Decoder, request: DecodeRequest): Promise<Int32Array> {
-  const { contexts, free, length, allowed, next, key } = request;
+  const { contexts, free, length, allowed, next, key, signal } = request;
   const { temperature = 1, topK, topP, minP } = request.filters;
   const positioned = model.config.positions.includes('within-block');
   const t = Math.max(...contexts.flatMap(({ rows }) => rows.map((row) => row.ids.length)));
-  const made = tidy(() =>
+  using owned = scope();
+  const { prompt, settings } = owned.run(() =>
     noGrad(() => {
       const [main, ...branches] = contexts.map((x) => ({
         ...padded(x.rows, t, model.config),
@@ -62,6 +63,7 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
         x.latents === null ? {} : { latents: x.latents };
       const settings: GenerateOptions = {
         maxNewTokens: length,
+        signal,
         temperature,
         allowed,
         ...(key === undefined ? {} : { key }),
@@ -88,13 +90,15 @@ export async function decode(model: Decoder, request: DecodeRequest): Promise<In
               },
             }),
       };
-      return generateFixed(model, main!.ids, settings).keep();
+      return { prompt: main!.ids, settings };
     }),
   );
+  const { ids, tokens } = await generate(model, prompt, settings);
   try {
-    return Int32Array.from(await made.data());
+    return Int32Array.from(await tokens.data());
   } finally {
-    made.dispose();
+    ids.dispose();
+    tokens.dispose();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Generating one modality after others: constrained to its ids, cached, without gradients. */
-import { type Key, ValueError } from '@loretta-ts/core';
+import { type Abortable, type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import { type Block, pack, sameOrder, type TokenRow, unpackRows } from '../sequence';
 import { Vocabulary } from '../vocabulary';
@@ -17,7 +17,7 @@ export interface SamplingOptions extends SamplingFilters {
 }
 
 /** Options of `generateBlock`. */
-export interface GenerateBlockOptions extends SamplingOptions {
+export interface GenerateBlockOptions extends SamplingOptions, Abortable {
   /** Needed unless temperature is 0. */
   readonly key?: Key;
   /** Rows, where there is no condition to tell. */
@@ -28,7 +28,7 @@ export interface GenerateBlockOptions extends SamplingOptions {
  * A block of `target` for each row of the condition, `[b, length]` joint ids, never one of another modality. A variable
  * modality ends with its end token, PAD after it, and has one content token at least. Read back once, at the end.
  * @param condition blocks in front, in this order; none generates without a condition
- * @throws ValueError when the blocks do not fit each other or an option does not
+ * @throws ValueError when the blocks do not fit each other or an option does not; what the signal was aborted with
  */
 export async function generateBlock(
   model: Decoder,
@@ -41,7 +41,7 @@ export async function generateBlock(
   if (latent !== undefined) {
     throw new ValueError('generateBlock', `${target} has vectors: use generateLatentBlock`);
   }
-  const { guidance = null, key, rows, ...filters } = options;
+  const { guidance = null, key, rows, signal, ...filters } = options;
   const b = countRows('generateBlock', vocab, condition, rows);
   const branches = branchesOf(condition, guidance);
   const [start, first] = [vocab.start(target), vocab.within(target, 0)];
@@ -59,6 +59,7 @@ export async function generateBlock(
     next: (step) => first + 1 + step,
     key,
     filters,
+    signal,
   });
   if (variable) endRows(block, length, vocab.end(target));
   return block;

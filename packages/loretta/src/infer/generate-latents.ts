@@ -1,6 +1,11 @@
 /** Generating a modality of vectors after others, and either kind where it is for the modality to say. */
-import { type Key, tidy, ValueError } from '@loretta-ts/core';
-import { type Decoder, generateLatents } from '@loretta-ts/nn';
+import { type Abortable, type Key, scope, ValueError } from '@loretta-ts/core';
+import {
+  type Decoder,
+  type GenerateLatentsOptions,
+  generateLatents,
+  generateLatentsStream,
+} from '@loretta-ts/nn';
 import type { Block } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
 import { padded } from './decode';
@@ -8,7 +13,7 @@ import { behind, contextRows, generateBlock, type GenerateBlockOptions } from '.
 import { countRows } from './rows';
 
 /** Options of `generateLatentBlock`. */
-export interface GenerateLatentBlockOptions {
+export interface GenerateLatentBlockOptions extends Abortable {
   /** Needed unless temperature is 0. */
   readonly key?: Key;
   /** Multiplies σ (GIVT); 0 gives the mean of the most probable component; default 1. */
@@ -27,7 +32,7 @@ export async function generateLatentBlock(
   vocab: Vocabulary,
   condition: readonly Block[],
   target: string,
-  { key, temperature = 1, rows }: GenerateLatentBlockOptions = {},
+  { key, temperature = 1, rows, signal }: GenerateLatentBlockOptions = {},
 ): Promise<Float32Array> {
   const { length, latent } = vocab.modality(target);
   if (latent === undefined) {
@@ -43,9 +48,10 @@ export async function generateLatentBlock(
   const [start, first] = [vocab.start(target), vocab.within(target, 0)];
   const contexts = contextRows(vocab, condition, b).map((row) => behind(row, start, first));
   const t = Math.max(...contexts.map((row) => row.ids.length));
-  const made = tidy(() => {
+  using owned = scope();
+  const { ids, settings } = owned.run(() => {
     const { ids, within, latents, seen } = padded(contexts, t, model.config);
-    return generateLatents(model, ids, {
+    const settings: GenerateLatentsOptions = {
       maxNewTokens: length,
       tokenId: vocab.content(target)[0],
       temperature,
@@ -55,13 +61,23 @@ export async function generateLatentBlock(
       ...(model.config.positions.includes('within-block')
         ? { within: { prompt: within, next: (step: number) => first + 1 + step } }
         : {}),
-    }).keep();
+    };
+    return { ids, settings };
   });
-  try {
-    return Float32Array.from(await made.data());
-  } finally {
-    made.dispose();
+  if (signal === undefined) {
+    return Float32Array.from(await owned.run(() => generateLatents(model, ids, settings)).data());
   }
+  // with a signal, step by step: each is read back, so that a stop is heard
+  const out = new Float32Array(b * length * latent.dim);
+  let step = 0;
+  for await (const vectors of generateLatentsStream(model, ids, { ...settings, signal })) {
+    for (let row = 0; row < b; row++) {
+      const vector = vectors.subarray(row * latent.dim, (row + 1) * latent.dim);
+      out.set(vector, (row * length + step) * latent.dim);
+    }
+    step++;
+  }
+  return out;
 }
 
 /**
@@ -79,7 +95,7 @@ export async function pseudoBlock(
     const ids = await generateBlock(model, vocab, condition, target, options);
     return { modality: target, ids, generated: true };
   }
-  const { key, temperature, rows, guidance = null, ...filters } = options;
+  const { key, temperature, rows, signal, guidance = null, ...filters } = options;
   const [filter] = Object.entries(filters).filter(([, value]) => value !== undefined);
   if ((guidance !== null && guidance !== 1) || filter !== undefined) {
     throw new ValueError(
@@ -91,6 +107,7 @@ export async function pseudoBlock(
     ...(key === undefined ? {} : { key }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(rows === undefined ? {} : { rows }),
+    signal,
   });
   const { latent } = vocab.modality(target);
   const ids = new Int32Array(latents.length / latent!.dim).fill(vocab.content(target)[0]);

@@ -1,5 +1,5 @@
 /** Filling in modalities that rows lack, from whatever they have. */
-import { type Key, ValueError } from '@loretta-ts/core';
+import { type Abortable, type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { ModalityGraph } from '../graph';
 import { type Block, pack, sameOrder } from '../sequence';
@@ -15,7 +15,7 @@ import { takeRows } from './rows';
 export type PartialRow = Readonly<Record<string, Int32Array>>;
 
 /** Options of `impute`. */
-export interface ImputeOptions extends Omit<SamplingOptions, 'guidance'> {
+export interface ImputeOptions extends Omit<SamplingOptions, 'guidance'>, Abortable {
   /** Which missing modalities to fill in; default all. */
   readonly targets?: readonly string[];
   /**
@@ -71,7 +71,7 @@ const CHUNK = 64;
  * on the rows beside it, and are the same for the same rows and key. With `single`, several targets of a chain are of one
  * chain; otherwise each is decided by itself.
  * @throws ValueError, before anything is generated, for a row that has nothing, a block that does not fit, a target that
- * no route leads to, or an option out of range
+ * no route leads to, or an option out of range; what the signal was aborted with
  */
 export async function impute(
   model: Decoder,
@@ -142,7 +142,7 @@ async function decide(
   steps: readonly ChainStep[],
   options: ImputeOptions & { readonly n: number; readonly drawn: Key | undefined },
 ): Promise<readonly Decided[]> {
-  const { pick, n, drawn, vote = null } = options;
+  const { pick, n, drawn, vote = null, signal } = options;
   const keyed = drawn === undefined ? {} : { key: drawn };
   if (pick !== 'single') {
     const best = pick === 'best';
@@ -150,6 +150,7 @@ async function decide(
       chains: n,
       lambda: best ? 1 : 0,
       vote: best ? null : vote,
+      signal,
       ...keyed,
     });
     return [{ ...found, from: steps.at(-1)!.from }];
@@ -159,6 +160,7 @@ async function decide(
   for (const [i, step] of steps.entries()) {
     const one: Consensus = await generateConsensus(model, vocab, known, [step], {
       chains: 1,
+      signal,
       ...(drawn === undefined ? {} : { key: drawn.fold(i) }),
     });
     known.push({ modality: one.modality, ids: one.ids, generated: true });

@@ -1,5 +1,5 @@
 /** Filling a span with any model: candidates from its left, weighed by what is on its right. */
-import { type Key, tidy, uniform } from '@loretta-ts/core';
+import { type Abortable, type Key, tidy, uniform } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Span } from '../objectives/masked';
 import type { Block } from '../sequence';
@@ -13,7 +13,7 @@ import { countRows, takeRows } from './rows';
 import { logLikelihood, tokenLogLikelihoods } from './score';
 
 /** Options of `infillByImportance`. */
-export interface ImportanceOptions {
+export interface ImportanceOptions extends Abortable {
   /** Candidates of a row. */
   readonly n: number;
   /** Of the candidates, and of the choice among them. */
@@ -47,7 +47,7 @@ export async function infillByImportance(
   condition: readonly Block[],
   block: Block,
   span: Span,
-  { n, key, choose = 'sample' }: ImportanceOptions,
+  { n, key, choose = 'sample', signal }: ImportanceOptions,
 ): Promise<Importance> {
   checkBest('infillByImportance', n, 0);
   const { modality } = block;
@@ -70,20 +70,19 @@ export async function infillByImportance(
     next: (step) => vocab.within(modality, 1 + start + step),
     key: key.fold(0),
     filters: {},
+    signal,
   });
   const spread = Array.from({ length: b * n }, (_, i) => contents[Math.floor(i / n)]!);
   const ids = fill(vocab, wide.at(-1)!, spread, span, (i) =>
     made.subarray(i * (end - start), (i + 1) * (end - start)),
   );
-  const likely = await logLikelihood(model, vocab, given, { modality, ids }, b * n);
-  const proposed = await tokenLogLikelihoods(
-    model,
-    vocab,
-    given,
-    { modality, ids },
-    b * n,
-    'content',
-  );
+  const likely = await logLikelihood(model, vocab, given, { modality, ids }, b * n, {
+    signal,
+  });
+  const proposed = await tokenLogLikelihoods(model, vocab, given, { modality, ids }, b * n, {
+    over: 'content',
+    signal,
+  });
   const weights = likely.map(
     (x, i) =>
       x -

@@ -1,5 +1,5 @@
 /** Filling a span inside a block, for a model that was trained with causal masking (`objectives/masked`). */
-import { type Key, ValueError } from '@loretta-ts/core';
+import { type Abortable, type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import { contentSpans, maskSpans, type Span } from '../objectives/masked';
 import type { Block } from '../sequence';
@@ -9,7 +9,7 @@ import { contextRows } from './generate-block';
 import { countRows } from './rows';
 
 /** Options of `infill`. */
-export interface InfillOptions extends SamplingFilters {
+export interface InfillOptions extends SamplingFilters, Abortable {
   /** Needed unless temperature is 0. */
   readonly key?: Key;
   /**
@@ -37,7 +37,7 @@ export async function infill(
   span: Span,
   options: InfillOptions = {},
 ): Promise<Int32Array> {
-  const { key, length: kind = 'same', ...filters } = options;
+  const { key, length: kind = 'same', signal, ...filters } = options;
   const { modality } = block;
   const { length, variable } = vocab.modality(modality);
   if (kind === 'free' && !variable) {
@@ -67,6 +67,7 @@ export async function infill(
     next: (step) => vocab.within(modality, 1 + start + step),
     key,
     filters,
+    signal,
   });
   return fill(vocab, block, contents, span, (row) => {
     const own = made.subarray(row * most, (row + 1) * most);

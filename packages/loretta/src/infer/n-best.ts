@@ -1,5 +1,5 @@
 /** Several candidates for each row, ranked by how much the condition speaks for them. */
-import { ValueError } from '@loretta-ts/core';
+import { type Abortable, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Block } from '../sequence';
 import type { Vocabulary } from '../vocabulary';
@@ -59,12 +59,13 @@ export async function generateBest(
       lambda,
       rows: b,
       guidance: options.guidance ?? null,
+      signal: options.signal,
     },
   );
 }
 
 /** Options of `rankCandidates`. */
-export interface RankOptions {
+export interface RankOptions extends Abortable {
   /** Candidates of a row. */
   readonly n: number;
   /** As in `BestOptions`; default 1. */
@@ -81,13 +82,16 @@ export async function rankCandidates(
   vocab: Vocabulary,
   condition: readonly Rows[],
   candidates: Rows,
-  { n, lambda = 1, rows, guidance = null }: RankOptions,
+  { n, lambda = 1, rows, guidance = null, signal }: RankOptions,
 ): Promise<Ranked> {
   checkBest('rankCandidates', n, lambda);
   const b = countRows('rankCandidates', vocab, condition, rows);
   countRows('rankCandidates', vocab, [candidates], b * n);
   const wide = repeatBlocks(condition, b, n);
-  const found = await likelihoods(model, vocab, wide, candidates, b * n, guidance);
+  const found = await likelihoods(model, vocab, wide, candidates, b * n, {
+    guidance,
+    signal,
+  });
   const score = found.conditional.map((x, i) => x - lambda * found.prior[i]!);
   const order = Int32Array.from({ length: b }, (_, row) => row).reduce<number[]>((all, row) => {
     const places = Array.from({ length: n }, (_, j) => row * n + j);

@@ -1,5 +1,14 @@
 /** Log-likelihoods of one block given others, in any order: bits per token, matching, zero-shot classification. */
-import { crossEntropy, reshape, type Tensor, tensor, tidy, ValueError } from '@loretta-ts/core';
+import {
+  type Abortable,
+  crossEntropy,
+  reshape,
+  type Tensor,
+  tensor,
+  throwIfAborted,
+  tidy,
+  ValueError,
+} from '@loretta-ts/core';
 import { type Decoder, selectRows } from '@loretta-ts/nn';
 import { forwardPacked, latentNats } from '../loss';
 import { type Block, pack, type Packed, sameOrder } from '../sequence';
@@ -16,7 +25,7 @@ const CHUNK = 128;
 export type NormalisedOver = 'modality' | 'vocabulary' | 'content';
 
 /** Options of `logLikelihood`. */
-export interface LikelihoodOptions {
+export interface LikelihoodOptions extends Abortable {
   /** Default `modality`: Σ p over all blocks is 1, and what is sampled at temperature 1 has this probability. */
   readonly over?: NormalisedOver;
 }
@@ -33,10 +42,10 @@ export async function logLikelihood(
   conditions: readonly Rows[],
   target: Rows,
   b: number,
-  { over = 'modality' }: LikelihoodOptions = {},
+  options: LikelihoodOptions = {},
 ): Promise<Float64Array> {
   const length = target.ids.length / b;
-  const tokens = await tokenLogLikelihoods(model, vocab, conditions, target, b, over);
+  const tokens = await tokenLogLikelihoods(model, vocab, conditions, target, b, options);
   return Float64Array.from({ length: b }, (_, i) =>
     tokens.subarray(i * length, (i + 1) * length).reduce((sum, x) => sum + x, 0),
   );
@@ -49,13 +58,14 @@ export async function tokenLogLikelihoods(
   conditions: readonly Rows[],
   target: Rows,
   b: number,
-  over: NormalisedOver,
+  { over = 'modality', signal }: LikelihoodOptions,
 ): Promise<Float64Array> {
   if (!Number.isInteger(b) || b < 1)
     throw new ValueError('logLikelihood', `b is ${b}, not a positive integer`);
   const width = target.ids.length / b;
   const out = new Float64Array(b * width);
   for (let at = 0; at < b; at += CHUNK) {
+    await throwIfAborted(signal);
     const n = Math.min(CHUNK, b - at);
     const part = ({ modality, ids, latents }: Rows, generated: boolean): Block => {
       const cut = <T extends Int32Array | Float32Array>(of: T): T =>

@@ -1,5 +1,5 @@
 /** Zero-shot classification by likelihood: which of the candidates goes with what is given? */
-import { ValueError } from '@loretta-ts/core';
+import { type Abortable, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import type { Vocabulary } from '../vocabulary';
 import { logSumExp } from './conditional';
@@ -7,7 +7,7 @@ import { countRows, eachTimes, type Rows, takeBlock, takeRows } from './rows';
 import { logLikelihood } from './score';
 
 /** Options of `zeroShot`. */
-export interface ZeroShotOptions {
+export interface ZeroShotOptions extends Abortable {
   /** Class of each candidate, from 0; several prompts may stand for one. Default: each is a class of its own. */
   readonly classes?: ArrayLike<number>;
   /** λ of log p(y | x) − λ log p(y); default 1, which cancels how common a candidate is. */
@@ -38,7 +38,7 @@ export async function zeroShot(
   vocab: Vocabulary,
   given: readonly Rows[],
   candidates: Rows,
-  { classes, lambda = 1 }: ZeroShotOptions = {},
+  { classes, lambda = 1, signal }: ZeroShotOptions = {},
 ): Promise<ZeroShot> {
   if (given.length === 0) throw new ValueError('zeroShot', 'nothing is given to classify');
   if (!Number.isFinite(lambda))
@@ -46,7 +46,7 @@ export async function zeroShot(
   const b = countRows('zeroShot', vocab, given, undefined);
   const k = countRows('zeroShot', vocab, [candidates], undefined);
   const groups = groupsOf(k, classes);
-  const prior = await logLikelihood(model, vocab, [], candidates, k);
+  const prior = await logLikelihood(model, vocab, [], candidates, k, { signal });
   const index = eachTimes(b, k);
   const joint = await logLikelihood(
     model,
@@ -61,6 +61,7 @@ export async function zeroShot(
       ),
     },
     b * k,
+    { signal },
   );
   const count = groups.length;
   const scores = new Float64Array(b * count);

@@ -1,35 +1,42 @@
 /** Worker thread: trains and evaluates one arm on a CPU backend of its own. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { setBackend } from '@loretta-ts/core';
-import type { ExperimentConfig } from '../experiment/config';
 import { localRunner } from '../experiment/run';
-import type { ArmName } from '../train/arms';
-import type { TrainData } from '../train/data';
+import type { ArmEvent, ArmJob, ArmResult } from '../experiment/run-arm';
 import { chooseBackend } from './choose-backend';
 
 /** What the parent sends. */
-export interface ArmJob {
-  readonly name: ArmName;
-  readonly data: TrainData;
-  readonly config: ExperimentConfig;
-  readonly checkpoint: Uint8Array | null;
+export interface ArmWork {
+  /** What is to be trained. */
+  readonly job: ArmJob;
+  /** Name of the backend, as the command line takes it. */
   readonly backend: string;
 }
 
-const job = workerData as ArmJob;
+/** What it answers. */
+export type ArmAnswer =
+  | { readonly kind: 'event'; readonly event: ArmEvent }
+  | { readonly kind: 'result'; readonly result: ArmResult }
+  | {
+      readonly kind: 'error';
+      readonly name: string;
+      readonly message: string;
+      readonly stack?: string | undefined;
+    };
+
 const port = parentPort;
 if (port !== null) {
+  const { job, backend } = workerData as ArmWork;
   // arms run side by side: one thread each
-  setBackend(chooseBackend(job.backend, 1));
+  setBackend(chooseBackend(backend, 1));
+  const answer = (message: ArmAnswer): void => port.postMessage(message);
   localRunner()
-    .run(job.name, job.data, job.config, job.checkpoint, (stage, done, total, loss) => {
-      port.postMessage({ kind: 'progress', stage, done, total, loss });
-    })
+    .run(job, { onEvent: (event) => answer({ kind: 'event', event }) })
     .then(
-      (result) => port.postMessage({ kind: 'result', result }),
+      (result) => answer({ kind: 'result', result }),
       (error: unknown) => {
         const e = error instanceof Error ? error : new Error(String(error));
-        port.postMessage({ kind: 'error', name: e.name, message: e.message, stack: e.stack });
+        answer({ kind: 'error', name: e.name, message: e.message, stack: e.stack });
       },
     );
 }

@@ -3,16 +3,34 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Cell, cellName, type CellResult } from '../compare/cells';
+import { type Cell, type CellEvent, cellName, type CellResult } from '../compare/cells';
 import type { ComparisonData } from '../compare/data';
 import { DataError } from '../data/errors';
+import type { JobOptions } from '../events';
 import type { CellAnswer, CellJob } from './cell-worker';
 
 /** Changes when cells mean something else: results of before are not read again. */
 const VERSION = 1;
 
+/** What `runCells` reports: the events of each cell, and its end. */
+export type CellsEvent =
+  | (CellEvent & {
+      /** Name of the cell. */
+      readonly job: string;
+    })
+  | {
+      /** Tells the events apart. */
+      readonly type: 'cell';
+      /** Name of the cell. */
+      readonly job: string;
+      /** Its result. */
+      readonly result: CellResult;
+      /** It was there already. */
+      readonly cached: boolean;
+    };
+
 /** Options of `runCells`. */
-export interface RunCellsOptions {
+export interface RunCellsOptions extends JobOptions<CellsEvent> {
   /** Folder of the results. */
   readonly folder: string;
   /** The built worker file. */
@@ -25,17 +43,18 @@ export interface RunCellsOptions {
   readonly origin: string;
   /** Data of a comparison cell. */
   load(cell: Cell): Promise<ComparisonData | null>;
-  /** Called as cells advance: how many are done, and where the others are. */
-  onProgress(job: string, stage: 'train' | 'evaluate', done: number, total: number): void;
-  /** Called for each cell at its end. */
-  onCell(result: CellResult, cached: boolean): void;
 }
 
-/** Results of all cells, in their order. @throws the first error of a cell, by its name */
+/**
+ * Results of all cells, in their order. A signal ends the workers; what is done is kept, and the rest runs the next time.
+ * @throws the first error of a cell, by its name; what the signal was aborted with
+ */
 export async function runCells(
   cells: readonly Cell[],
   options: RunCellsOptions,
 ): Promise<CellResult[]> {
+  const { signal, onEvent } = options;
+  signal?.throwIfAborted();
   mkdirSync(options.folder, { recursive: true });
   const results = new Array<CellResult>(cells.length);
   const open: number[] = [];
@@ -44,23 +63,28 @@ export async function runCells(
     if (known === null) open.push(i);
     else {
       results[i] = known;
-      options.onCell(known, true);
+      onEvent?.({ type: 'cell', job: cellName(cell), result: known, cached: true });
     }
   });
   let failed: unknown = null;
   const lane = async (): Promise<void> => {
     const worker = new CellWorker(options);
+    const stop = (): void => void worker.end();
+    signal?.addEventListener('abort', stop);
     try {
       for (let i = open.shift(); i !== undefined && failed === null; i = open.shift()) {
         const cell = cells[i]!;
-        const result = await worker.run({ cell, data: await options.load(cell) });
+        const data = await options.load(cell);
+        signal?.throwIfAborted();
+        const result = await worker.run({ cell, data });
         writeCell(pathOf(cell, options), result);
         results[i] = result;
-        options.onCell(result, false);
+        onEvent?.({ type: 'cell', job: cellName(cell), result, cached: false });
       }
     } catch (error) {
       failed ??= error;
     } finally {
+      signal?.removeEventListener('abort', stop);
       await worker.end();
     }
   };
@@ -90,14 +114,23 @@ class CellWorker {
         settle();
       };
       const onMessage = (m: CellAnswer): void => {
-        if (m.kind === 'progress') this.#options.onProgress(name, m.stage, m.done, m.total);
-        else if (m.kind === 'result') done(() => resolve(m.result));
+        if (m.kind === 'event') {
+          try {
+            this.#options.onEvent?.({ ...m.event, job: name });
+          } catch (error) {
+            done(() => reject(error));
+          }
+        } else if (m.kind === 'result') done(() => resolve(m.result));
         else
           done(() => reject(Object.assign(new Error(`${name}: ${m.message}`), { name: m.name })));
       };
       const onError = (error: Error): void => done(() => reject(error));
       const onExit = (code: number): void =>
-        done(() => reject(new Error(`${name}: its worker ended with code ${code}`)));
+        done(() => {
+          const { signal } = this.#options;
+          if (signal?.aborted === true) reject(signal.reason);
+          else reject(new Error(`${name}: its worker ended with code ${code}`));
+        });
       worker.on('message', onMessage);
       worker.on('error', onError);
       worker.on('exit', onExit);

@@ -4,7 +4,7 @@ import type { Cell, ComparisonCell } from '../compare/cells';
 import { classAligned, type ComparisonData } from '../compare/data';
 import { tcgaFolder } from '../data/node/tcgaFolder';
 import { omicsComparison } from '../data/omics';
-import type { DataProgress } from '../data/source';
+import type { JobOptions, StageEvent } from '../events';
 import type { SvlName } from '../data/svlMnist';
 import { balanced } from '../evaluate/evaluate';
 import { loadData, trainDataOf } from './load-data';
@@ -23,18 +23,23 @@ const OMICS = { features: 16, levels: 4 } as const;
 export function loadCellData(
   folder: string | null,
   quick: boolean,
-  onProgress: DataProgress,
+  options: JobOptions<StageEvent> = {},
 ): (cell: Cell) => Promise<ComparisonData | null> {
   const known = new Map<string, Promise<ComparisonData>>();
   return async (cell) => {
     if (cell.kind !== 'comparison') return null;
     const { dataset, link, config } = cell;
     const id = `${dataset} ${link} ${config.seed}`;
-    const found = known.get(id) ?? load(cell, folder, quick, onProgress);
+    const found = known.get(id) ?? load(cell, folder, quick, options);
     known.delete(id);
     known.set(id, found);
     for (const old of [...known.keys()].slice(0, -2)) known.delete(old);
-    return await found;
+    try {
+      return await found;
+    } catch (error) {
+      known.delete(id); // what was stopped may be asked for again
+      throw error;
+    }
   };
 }
 
@@ -42,7 +47,7 @@ async function load(
   { dataset, link, config: { seed } }: ComparisonCell,
   folder: string | null,
   quick: boolean,
-  onProgress: DataProgress,
+  { onEvent, signal }: JobOptions<StageEvent>,
 ): Promise<ComparisonData> {
   if (dataset === 'tcga') {
     return omicsComparison(tcgaFolder(join(folder ?? '.', 'tcga-breast')), {
@@ -52,7 +57,7 @@ async function load(
   }
   const profile = quick ? 'quick' : 'full';
   const choice = { folder, texts: 'captions', link: link as SvlName, profile, seed } as const;
-  const data = trainDataOf(await loadData(choice, onProgress), true);
+  const data = trainDataOf(await loadData(choice, { onEvent, signal }), true);
   return {
     ...balanced(data),
     link,

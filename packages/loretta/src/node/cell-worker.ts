@@ -1,7 +1,7 @@
 /** Worker thread: does cells of the comparison, one after the other, on a CPU backend of its own. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { setBackend } from '@loretta-ts/core';
-import { type Cell, type CellResult, runCell } from '../compare/cells';
+import { type Cell, type CellEvent, type CellResult, runCell } from '../compare/cells';
 import type { ComparisonData } from '../compare/data';
 import { chooseBackend } from './choose-backend';
 
@@ -15,12 +15,7 @@ export interface CellJob {
 
 /** What it answers. */
 export type CellAnswer =
-  | {
-      readonly kind: 'progress';
-      readonly stage: 'train' | 'evaluate';
-      readonly done: number;
-      readonly total: number;
-    }
+  | { readonly kind: 'event'; readonly event: CellEvent }
   | { readonly kind: 'result'; readonly result: CellResult }
   | { readonly kind: 'error'; readonly name: string; readonly message: string };
 
@@ -30,9 +25,7 @@ if (port !== null) {
   setBackend(chooseBackend((workerData as { readonly backend: string }).backend, 1));
   const answer = (message: CellAnswer): void => port.postMessage(message);
   port.on('message', ({ cell, data }: CellJob) => {
-    runCell(cell, data, (stage, done, total) => {
-      answer({ kind: 'progress', stage, done, total });
-    }).then(
+    runCell(cell, data, { onEvent: (event) => answer({ kind: 'event', event }) }).then(
       (result) => answer({ kind: 'result', result }),
       (error: unknown) => {
         const e = error instanceof Error ? error : new Error(String(error));

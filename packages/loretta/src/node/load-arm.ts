@@ -4,6 +4,7 @@ import { type Decoder, restoreCheckpoint } from '@loretta-ts/nn';
 import { DataError } from '../data/errors';
 import type { SvlMnist } from '../data/svlMnist';
 import { describeData, makeModel } from '../experiment/warmup';
+import type { JobOptions, StageEvent } from '../events';
 import type { ModalityGraph } from '../graph';
 import type { TrainData } from '../train/data';
 import type { Vocabulary } from '../vocabulary';
@@ -24,12 +25,12 @@ export interface LoadedArm {
   readonly data: TrainData;
 }
 
-/** @throws DataError when the checkpoint is missing; CheckpointError when it is of another model */
+/** @throws DataError when the checkpoint is missing; CheckpointError when it is of another model; what the signal was aborted with */
 export async function loadArm(
   folder: string,
   run: RunFile,
   arm: string,
-  onProgress: (stage: string, done: number, total: number) => void,
+  { onEvent, signal }: JobOptions<StageEvent> = {},
 ): Promise<LoadedArm> {
   const path = checkpointPath(folder, arm);
   let bytes: Uint8Array;
@@ -42,10 +43,15 @@ export async function loadArm(
       `there is no such checkpoint; this run has ${run.arms.map((a) => a.arm).join(', ')}`,
     );
   }
-  const loaded = await loadData(run.data, onProgress, folder);
+  const loaded = await loadData(run.data, { run: folder, onEvent, signal });
   const data = trainDataOf(loaded, false);
   const { vocab, graph } = describeData(data);
   const model = makeModel(vocab, run.config);
-  restoreCheckpoint(bytes, { model });
+  try {
+    restoreCheckpoint(bytes, { model });
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   return { model, vocab, graph, loaded, data };
 }

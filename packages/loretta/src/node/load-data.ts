@@ -4,24 +4,27 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '../data/errors';
 import { embeddedSvl, folderSvl, type LearnedSvl, type LearnedTokens } from '../data/node/svl';
-import type { DataProgress } from '../data/source';
+import type { JobOptions, StageEvent } from '../events';
 import type { SvlMnist } from '../data/svlMnist';
 import { type TrainData, tokenData } from '../train/data';
 import { type DataChoice, tokenizerPath } from './run-folder';
 
-/**
- * Tokenized and aligned data.
- * @param run folder of the run whose learned tokenizers are loaded; null trains those that the choice names, on the
- * default backend
- * @throws DataError for what is missing or damaged
- */
+/** Options of `loadData`. */
+export interface LoadDataOptions extends JobOptions<StageEvent> {
+  /**
+   * Folder of the run whose learned tokenizers are loaded; null (default) trains those that the choice names, on the
+   * default backend.
+   */
+  readonly run?: string | null;
+}
+
+/** Tokenized and aligned data. @throws DataError for what is missing or damaged; what the signal was aborted with */
 export async function loadData(
   choice: DataChoice,
-  onProgress: DataProgress,
-  run: string | null = null,
+  { run = null, onEvent, signal }: LoadDataOptions = {},
 ): Promise<SvlMnist> {
   const { folder, link, profile, seed, texts } = choice;
-  const base = { seed, link, profile, onProgress, learned: await learnedOf(choice, run) };
+  const base = { seed, link, profile, onEvent, signal, learned: await learnedOf(choice, run) };
   if (folder !== null) return await folderSvl(folder, { ...base, texts });
   return await embeddedSvl({ ...base, cacheDir: cacheFolder() });
 }

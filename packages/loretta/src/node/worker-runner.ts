@@ -1,47 +1,54 @@
 /** Runs arms in worker threads, two at a time on two cores. */
 import { Worker } from 'node:worker_threads';
+import type { JobOptions } from '../events';
 import type { ArmRunner } from '../experiment/run';
-import type { ArmProgress, ArmResult } from '../experiment/run-arm';
-import type { ArmJob } from './arm-worker';
-
-type Message =
-  | {
-      kind: 'progress';
-      stage: 'train' | 'evaluate';
-      done: number;
-      total: number;
-      loss: number | null;
-    }
-  | { kind: 'result'; result: ArmResult }
-  | { kind: 'error'; name: string; message: string; stack?: string };
+import type { ArmEvent, ArmJob, ArmResult } from '../experiment/run-arm';
+import type { ArmAnswer, ArmWork } from './arm-worker';
 
 /**
- * Runs arms in worker threads, each on a backend of its own.
+ * Runs arms in worker threads, each on a backend of its own. A signal ends the threads.
  * @param entry the built worker file
  * @param slots arms at the same time
  * @param backend name of the backend, as the command line takes it
  */
 export function workerRunner(entry: URL, slots: number, backend: string): ArmRunner {
-  return {
-    slots,
-    run: (name, data, config, checkpoint, onProgress) =>
-      runOne(entry, { name, data, config, checkpoint, backend }, onProgress),
-  };
+  return { slots, run: (job, options = {}) => runOne(entry, { job, backend }, options) };
 }
 
-function runOne(entry: URL, job: ArmJob, onProgress: ArmProgress): Promise<ArmResult> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(entry, { workerData: job });
-    worker.on('message', (m: Message) => {
-      if (m.kind === 'progress') onProgress(m.stage, m.done, m.total, m.loss);
-      else if (m.kind === 'result') resolve(m.result);
-      else reject(failure(job, m.name, m.message, m.stack));
+async function runOne(
+  entry: URL,
+  work: ArmWork,
+  { onEvent, signal }: JobOptions<ArmEvent>,
+): Promise<ArmResult> {
+  signal?.throwIfAborted();
+  const worker = new Worker(entry, { workerData: work });
+  const stop = (): void => {
+    void worker.terminate();
+  };
+  signal?.addEventListener('abort', stop);
+  try {
+    return await new Promise<ArmResult>((resolve, reject) => {
+      worker.on('message', (m: ArmAnswer) => {
+        if (m.kind === 'result') resolve(m.result);
+        else if (m.kind === 'error') reject(failure(work.job, m.name, m.message, m.stack));
+        else {
+          try {
+            onEvent?.(m.event);
+          } catch (error) {
+            reject(error);
+          }
+        }
+      });
+      worker.on('error', reject);
+      worker.on('exit', (code) => {
+        if (signal?.aborted === true) reject(signal.reason);
+        else reject(failure(work.job, 'BackendError', `its worker ended with code ${code}`));
+      });
     });
-    worker.on('error', reject);
-    worker.on('exit', (code) => {
-      if (code !== 0) reject(failure(job, 'BackendError', `its worker ended with code ${code}`));
-    });
-  });
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await worker.terminate();
+  }
 }
 
 /** The worker's error as it would be without one: by the name of its class, with the arm in front. */

@@ -1,5 +1,5 @@
 /** An objective turns a batch of aligned blocks into sequences with a loss. */
-import { type HostRandom, type Key, ValueError } from '@loretta-ts/core';
+import { type Abortable, type HostRandom, type Key, ValueError } from '@loretta-ts/core';
 import type { Decoder } from '@loretta-ts/nn';
 import { shuffle } from '../data/align';
 import type { ModalityGraph } from '../graph';
@@ -17,7 +17,7 @@ export interface Batch {
 }
 
 /** What an objective may use. */
-export interface ObjectiveContext {
+export interface ObjectiveContext extends Abortable {
   /** Generates pseudo-modalities. */
   readonly model: Decoder;
   /** Joint vocabulary of the batch. */

@@ -134,7 +134,7 @@ interface Completed {
  */
 async function complete(
   batch: Batch,
-  { model, vocab, random, key }: ObjectiveContext,
+  { model, vocab, random, key, signal }: ObjectiveContext,
   { temperature = 0.9, guidance = null, teacher = model, shuffled = false }: TransitiveOptions,
   hops: readonly Hop[],
   ends: readonly string[],
@@ -145,6 +145,7 @@ async function complete(
       key: key.fold(i),
       temperature,
       guidance,
+      signal,
     });
     blocks.set(modality, block);
   }

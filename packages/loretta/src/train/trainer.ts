@@ -3,11 +3,13 @@
  * function of (seed, n) and the weights alone, so a resumed run repeats an unbroken one bit for bit.
  */
 import {
+  type Abortable,
   hostRandom,
   type Key,
   key,
   NonFiniteError,
   type Tensor,
+  throwIfAborted,
   tidy,
   ValueError,
   valueAndGrad,
@@ -21,6 +23,7 @@ import {
   restoreCheckpoint,
 } from '@loretta-ts/nn';
 import { DataError } from '../data/errors';
+import type { JobOptions, StepEvent } from '../events';
 import type { BatchGuard } from '../data/neverPaired';
 import type { PairBatch, PairSource } from '../data/sampler';
 import type { ModalityGraph } from '../graph';
@@ -88,6 +91,20 @@ export interface StepReport {
   }[];
 }
 
+/** A step of a run, with everything that is known of it. */
+export interface TrainEvent extends StepEvent, StepReport {}
+
+/** Options of `Trainer.run`. */
+export interface TrainerRunOptions extends Abortable {
+  /** Share of transitive batches, at every step or at step 0, 1, …; default 0. */
+  readonly share?: number | ((step: number) => number);
+  /** Step to stop before; default the end of the schedule. */
+  readonly to?: number | undefined;
+}
+
+/** Options of the `train` of a run whose settings say the rest. */
+export interface TrainOptions extends JobOptions<TrainEvent>, Pick<TrainerRunOptions, 'to'> {}
+
 /** Counter values kept for one step. */
 const STREAM = 2 ** 20;
 
@@ -129,9 +146,10 @@ export class Trainer {
   /**
    * One step of an arm. `share` of the batches are transitive, drawn by the step's own random numbers.
    * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite; ValueError for a share
-   * outside [0, 1]; what the guard throws
+   * outside [0, 1]; what the guard throws; what the signal was aborted with, before anything changes: the step may be
+   * taken again, and gives what it would have given
    */
-  async step(arm: Arm, share: number): Promise<StepReport> {
+  async step(arm: Arm, share: number, { signal }: Abortable = {}): Promise<StepReport> {
     if (!(share >= 0 && share <= 1))
       throw new ValueError('Trainer', `the share of transitive steps is ${share}, not in [0, 1]`);
     const { vocab, sources, seed, graph, clip } = this.options;
@@ -142,6 +160,7 @@ export class Trainer {
     const generated: StepReport['generated'][number][] = [];
     let transitive = 0;
     for (const [i, source] of sources.entries()) {
+      await throwIfAborted(signal);
       source.resume(step);
       const pairs = source.next();
       this.checkPairs(pairs);
@@ -154,6 +173,7 @@ export class Trainer {
         graph,
         random,
         key: stepKey.fold(i),
+        signal,
       });
       packs.push(made.packed);
       for (const g of made.generated) generated.push({ ...g, labels: pairs.labels });
@@ -166,6 +186,22 @@ export class Trainer {
     );
     this.done++;
     return { step, loss, bits, gradNorm: norm, lr, transitive, generated };
+  }
+
+  /**
+   * Steps of an arm, each as it is done. Leaving the loop stops the training after the step that was given; it may go on
+   * later, here or by `step`, as if nothing had been.
+   * @throws as `step`
+   */
+  async *run(
+    arm: Arm,
+    { share = 0, to = this.options.totalSteps, signal }: TrainerRunOptions = {},
+  ): AsyncGenerator<TrainEvent, void, undefined> {
+    while (this.done < to) {
+      const now = typeof share === 'number' ? share : share(this.done);
+      const report = await this.step(arm, now, { signal });
+      yield { type: 'step', steps: this.options.totalSteps, ...report };
+    }
   }
 
   private checkPairs(pairs: PairBatch): void {
@@ -255,6 +291,11 @@ export class Trainer {
   /** Frees the optimiser's state; the model stays. */
   dispose(): void {
     this.optimizer.dispose();
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }
 

@@ -1,5 +1,12 @@
 /** What `generate` can be asked for, checked before anything runs. */
-import { type Key, ShapeError, sameShape, type Tensor, ValueError } from '@loretta-ts/core';
+import {
+  type Abortable,
+  type Key,
+  ShapeError,
+  sameShape,
+  type Tensor,
+  ValueError,
+} from '@loretta-ts/core';
 import type { Decoder } from '../decoder/decoder';
 import { checkHyenaLength } from '../decoder/hyena';
 import type { IdRange } from './filters';
@@ -33,7 +40,7 @@ export interface GuidanceBranch {
 }
 
 /** Options of `generate`, `generateFixed` and `generateStream`. */
-export interface GenerateOptions {
+export interface GenerateOptions extends Abortable {
   /** New tokens of a row, at most. */
   readonly maxNewTokens: number;
   /** Needed unless temperature is 0. The same key, prompt and options give the same tokens. */

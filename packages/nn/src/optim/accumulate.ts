@@ -72,4 +72,14 @@ export class GradAccumulator implements GradSource {
     this.sums.clear();
     this.count = 0;
   }
+
+  /** Frees the sums. */
+  dispose(): void {
+    this.reset();
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

@@ -99,6 +99,11 @@ export abstract class Optimizer {
     for (const slot of this.slots.values()) slot.dispose();
   }
 
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** The state slot of a parameter. */
   protected slot(state: string, name: string): Param {
     return this.slots.get(`${state}/${name}`)!;

@@ -1,5 +1,6 @@
 /** Training of discrete autoencoders: resumable to the bit. */
 import {
+  type Abortable,
   type Key,
   hostRandom,
   key,
@@ -8,6 +9,7 @@ import {
   sizeOf,
   type Tensor,
   tensor,
+  throwIfAborted,
   tidy,
   ValueError,
   valueAndGrad,
@@ -215,6 +217,11 @@ export class VqTrainer {
   dispose(): void {
     this.optimizer.dispose();
   }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 /**
@@ -226,12 +233,12 @@ export class VqTrainer {
 export async function* trainVqVae(
   model: VqVae,
   data: Float32Array,
-  options: VqTrainOptions & { readonly signal?: AbortSignal },
+  options: VqTrainOptions & Abortable,
 ): AsyncGenerator<VqStepReport, void, undefined> {
   const trainer = new VqTrainer(model, data, options);
   try {
     while (trainer.steps < options.steps) {
-      options.signal?.throwIfAborted();
+      await throwIfAborted(options.signal);
       yield await trainer.step();
     }
   } finally {

