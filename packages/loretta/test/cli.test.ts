@@ -344,10 +344,39 @@ describe('a run from its start to what is made of it', () => {
       said += piece.toString();
     });
     const code = await new Promise((done) => child.once('close', done));
-    expect(code).toBe(0);
-    expect(said).toMatch(/stopped after step \d+; go on with: .* --resume/);
+    expect(code).toBe(130);
+    expect(said).toMatch(/stopped; go on with: loretta train --arm transitive .* --resume/);
     expect(weights('broken').equals(weights('unbroken'))).toBe(false);
     expect(loretta(...words, ...config, '--out', 'broken', '--resume').code).toBe(0);
     expect(weights('broken').equals(weights('unbroken'))).toBe(true);
+  });
+
+  test('start, interrupted, goes on to the results of an unbroken run', async () => {
+    const words = ['start', '--data', 'data', '--quick', '--config', 'tiny.json', '--workers', '1'];
+    const child = spawn(process.execPath, argv(...words, '--out', 'halted'), {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (piece: Buffer) => {
+      said += piece.toString();
+      if (said.includes('transitive: train')) child.kill('SIGINT');
+    });
+    const code = await new Promise((done) => child.once('close', done));
+    expect(said).toContain('stopped; the same command with --resume goes on');
+    expect(code).toBe(130);
+    expect(existsSync(join(root, 'halted/run.json'))).toBe(false);
+    const other = loretta(...words, '--out', 'halted', '--resume', '--seed', '9');
+    expect(complaint(other)).toMatch(/other options/);
+    expect(other.code).toBe(2);
+    const ended = loretta(...words, '--out', 'halted', '--resume', '--json');
+    expect(ended.code).toBe(0);
+    for (const arm of settings.arms) {
+      const [one, two] = ['run', 'halted'].map((dir) =>
+        readFileSync(join(root, dir, `${arm}.safetensors`)),
+      );
+      expect(one!.equals(two!), arm).toBe(true);
+    }
+    expect(existsSync(join(root, 'halted/.resume'))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
-/** Exit codes: 0 done, 1 failed, 2 used wrongly. */
+/** Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by the user. */
 import pc from 'picocolors';
 import { DataError } from '../data/errors';
+import { Stopped } from './stop';
 
 /** Wrong words on the command line. */
 export class UsageError extends Error {
@@ -23,6 +24,10 @@ const EXPLAINED = new Set([
 /** Prints an error in one line and gives the exit code. */
 export function report(error: unknown): number {
   const e = error instanceof Error ? error : new Error(String(error));
+  if (e instanceof Stopped) {
+    console.error(`${pc.yellow('loretta:')} ${e.message}`);
+    return 130;
+  }
   // what the system refuses (a full disk, a folder that is not writable) says so itself
   const known = EXPLAINED.has(e.name) || 'syscall' in e;
   console.error(

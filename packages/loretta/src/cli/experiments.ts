@@ -13,6 +13,7 @@ import { command } from './command';
 import { UsageError } from './errors';
 import { count, oneOf, runArgs } from './options';
 import { duration, onData, progress } from './progress';
+import { stopSignal } from './stop';
 
 const DATASETS: readonly DatasetName[] = ['svl', 'tcga'];
 
@@ -105,12 +106,15 @@ async function main(args: Args): Promise<void> {
   const out = resolve(args.out);
   makeFolder(out);
   const bar = progress(args.json);
+  using stop = stopSignal('finished cells are kept, and the same command goes on with the rest');
+  const { signal } = stop;
   if (!args.json && !datasets.includes('tcga') && args.only === undefined) {
     console.error('tcga is left out: give --data a folder that holds tcga-breast/');
   }
   try {
     let done = 0;
     const results = await runCells(cells, {
+      signal,
       folder: join(out, 'cells'),
       entry: new URL('../node/cell-worker.js', import.meta.url),
       slots,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { setBackend } from '@loretta-ts/core';
 import { localRunner, runExperiment } from '../experiment/run';
 import { chooseBackend } from '../node/choose-backend';
+import { FolderJobs } from '../node/job-store';
 import { loadData, trainDataOf } from '../node/load-data';
 import { makeFolder, type RunFile, saveRun, saveTokenizers } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
@@ -12,6 +13,7 @@ import { ARMS, type ArmName } from '../train/arms';
 import { command } from './command';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
 import { duration, onData, progress } from './progress';
+import { stopSignal } from './stop';
 
 export const start = command({
   name: 'start',
@@ -20,6 +22,7 @@ export const start = command({
     'loretta start                          embedded data, about 5 minutes on 2 cores',
     'loretta start --quick                  the same in little, under 3 minutes',
     'loretta start --data ../data --seed 1  real recordings',
+    'loretta start --resume                 goes on after Ctrl-C',
     'loretta start --arms commutative,transitive,oracle,shuffled,mislinked',
     'loretta start --image-tokenizer vq     images as codes of a VQ-VAE trained first',
   ],
@@ -37,6 +40,11 @@ export const start = command({
       description: 'Folder of the run',
       default: 'loretta-out',
     },
+    resume: {
+      type: 'boolean',
+      description: 'Go on with the run that was stopped in --out',
+      default: false,
+    },
     workers: {
       type: 'string',
       valueHint: 'N',
@@ -50,6 +58,7 @@ type Args = Parameters<typeof configFrom>[0] &
   Parameters<typeof dataChoice>[0] & {
     readonly arms?: string | undefined;
     readonly out: string;
+    readonly resume: boolean;
     readonly workers?: string | undefined;
     readonly backend: string;
     readonly json: boolean;
@@ -72,18 +81,33 @@ async function main(args: Args): Promise<void> {
   const backend = chooseBackend(args.backend);
   setBackend(backend);
   const out = resolve(args.out);
+  const jobs = new FolderJobs(join(out, '.resume'), {
+    data: choice,
+    config,
+    backend: args.backend,
+  });
+  if (args.resume) await jobs.resume();
   const bar = progress(args.json);
+  using stop = stopSignal('the same command with --resume goes on');
+  const { signal } = stop;
   try {
-    const data = await loadData(choice, { onEvent: onData(bar) });
+    const data = await loadData(choice, {
+      onEvent: onData(bar),
+      signal,
+      run: args.resume ? out : null,
+    });
     makeFolder(out);
-    await saveTokenizers(out, data.modalities);
+    if (!args.resume) {
+      await saveTokenizers(out, data.modalities);
+      await jobs.begin();
+    }
     const trainData = trainDataOf(data, config.arms.includes('oracle'));
     const runner =
       slots > 1
         ? workerRunner(new URL('../node/arm-worker.js', import.meta.url), slots, args.backend)
         : localRunner();
     const result = await runExperiment(trainData, config, {
-      runner,
+      ...{ runner, jobs, signal },
       onEvent: (event) => {
         const { job } = event;
         if (event.type === 'stage')
@@ -108,6 +132,7 @@ async function main(args: Args): Promise<void> {
       },
     };
     await saveRun(out, run, result.arms);
+    await jobs.remove();
     // the plots are heavy: only what draws them loads them
     const { writeReport } = await import('../node/report');
     const page = await writeReport(out, run, data);

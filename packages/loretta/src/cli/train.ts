@@ -16,6 +16,7 @@ import { command } from './command';
 import { UsageError } from './errors';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
 import { onData, progress } from './progress';
+import { stopSignal } from './stop';
 
 export const train = command({
   name: 'train',
@@ -82,18 +83,15 @@ async function main(args: Args): Promise<void> {
   }
   setBackend(chooseBackend(args.backend));
   const bar = progress(args.json);
-  // a stop is taken after the step in progress
-  let stopped = false;
-  const stop = (): void => {
-    stopped = true;
-  };
-  process.once('SIGINT', stop);
+  using stop = stopSignal(`go on with: loretta train --arm ${name} --out ${args.out} --resume`);
+  const { signal } = stop;
   try {
-    const loaded = await loadData(choice, { onEvent: onData(bar), run: args.resume ? out : null });
+    const run = args.resume ? out : null;
+    const loaded = await loadData(choice, { onEvent: onData(bar), signal, run });
     makeFolder(out);
     if (!args.resume) await saveTokenizers(out, loaded.modalities);
     const data = trainDataOf(loaded, name === 'oracle');
-    const judges = await trainJudges(data, config.seed + 50);
+    const judges = await trainJudges(data, config.seed + 50, { signal });
     const arm = makeArm(name, data.test.modalities, config.transitive);
     const setup = setUp(data, config, arm);
     let open = arm.transitive === null;
@@ -117,7 +115,7 @@ async function main(args: Args): Promise<void> {
       await writeFileAtomic(path, bytes);
     };
     const { earliest, latest, skill, share } = config.transitive;
-    while (setup.trainer.steps < config.train.steps && !stopped) {
+    while (setup.trainer.steps < config.train.steps && !signal.aborted) {
       const { steps } = setup.trainer;
       if (!open && steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
         const found = await evaluateSkill(setup, data, judges, config);
@@ -151,16 +149,11 @@ async function main(args: Args): Promise<void> {
     }
     await save();
     bar.stop();
-    if (stopped) {
-      console.error(
-        `stopped after step ${setup.trainer.steps}; go on with: loretta train --arm ${name} --out ${args.out} --resume`,
-      );
-    }
+    signal.throwIfAborted();
     if (args.json)
       console.log(JSON.stringify({ arm: name, steps: setup.trainer.steps, checkpoint: path }));
     else console.log(`checkpoint  ${join(path)}`);
   } finally {
-    process.off('SIGINT', stop);
     bar.stop();
   }
 }

@@ -11,6 +11,8 @@ import {
   type ArmResult,
   Curve,
   type CurvePoint,
+  type KeptOptions,
+  keeping,
   runArm,
 } from './run-arm';
 import { setUp, type WarmUp, warmUp } from './warmup';
@@ -20,7 +22,30 @@ export interface ArmRunner {
   /** Arms that run at the same time. */
   readonly slots: number;
   /** Trains and evaluates one arm, from a checkpoint where it forks. @throws what the signal was aborted with */
-  run(job: ArmJob, options?: JobOptions<ArmEvent>): Promise<ArmResult>;
+  run(job: ArmJob, options?: KeptOptions<ArmEvent>): Promise<ArmResult>;
+}
+
+/** Name of a part of an experiment. */
+export type JobName = 'warm-up' | ArmName;
+
+/** Keeps the parts of an experiment, so that one that is stopped goes on later. */
+export interface JobStore {
+  /** Where a part was stopped; null where it never began. */
+  stopped(job: JobName): Promise<Uint8Array | null>;
+  /** Keeps where a part is. */
+  keep(job: JobName, state: Uint8Array): Promise<void>;
+  /** What a finished part gave; null where it has not finished. */
+  finished(job: JobName): Promise<FinishedJob | null>;
+  /** Keeps what a part gave. */
+  finish(job: JobName, result: FinishedJob): Promise<void>;
+}
+
+/** What a part of an experiment gave. */
+export interface FinishedJob {
+  /** Plain JSON. */
+  readonly result: unknown;
+  /** Weights and optimiser state, safetensors. */
+  readonly checkpoint: Uint8Array;
 }
 
 /** What an experiment gives. */
@@ -41,13 +66,15 @@ export interface ExperimentResult {
 /** What an experiment reports: the events of each of its jobs. */
 export type ExperimentEvent = ArmEvent & {
   /** Which job it is of. */
-  readonly job: 'warm-up' | ArmName;
+  readonly job: JobName;
 };
 
 /** Options of `runExperiment`. */
 export interface ExperimentOptions extends JobOptions<ExperimentEvent> {
   /** Default: in this thread. */
   readonly runner?: ArmRunner;
+  /** Where parts are kept, and found again; absent keeps nothing. */
+  readonly jobs?: JobStore | undefined;
 }
 
 /** Arms in the thread of the caller. */
@@ -73,7 +100,7 @@ export function localRunner(): ArmRunner {
 export async function runExperiment(
   data: TrainData,
   config: ExperimentConfig,
-  { runner = localRunner(), onEvent, signal: outer }: ExperimentOptions = {},
+  { runner = localRunner(), jobs, onEvent, signal: outer }: ExperimentOptions = {},
 ): Promise<ExperimentResult> {
   const order = data.test.modalities;
   const names = config.arms;
@@ -85,18 +112,30 @@ export async function runExperiment(
       throw error;
     });
   const forks = (name: ArmName): boolean => makeArm(name, order, config.transitive).forks;
-  const start = (name: ArmName, checkpoint: Uint8Array | null): Promise<ArmResult> =>
-    stopping(
-      runner.run(
-        { name, data, config, checkpoint },
-        { signal, onEvent: (event) => onEvent?.({ job: name, ...event }) },
-      ),
+  const arm = async (name: ArmName, checkpoint: Uint8Array | null): Promise<ArmResult> => {
+    const done = (await jobs?.finished(name)) ?? null;
+    if (done !== null)
+      return { ...(done.result as Omit<ArmResult, 'checkpoint'>), checkpoint: done.checkpoint };
+    const found = await runner.run(
+      { name, data, config, checkpoint, state: (await jobs?.stopped(name)) ?? null },
+      {
+        ...{ signal, keep: jobs && ((state) => jobs.keep(name, state)) },
+        onEvent: (event) => onEvent?.({ job: name, ...event }),
+      },
     );
+    const { checkpoint: weights, ...result } = found;
+    await jobs?.finish(name, { result, checkpoint: weights });
+    return found;
+  };
+  const start = (name: ArmName, checkpoint: Uint8Array | null): Promise<ArmResult> =>
+    stopping(arm(name, checkpoint));
   const independent = names.filter((n) => !forks(n));
   const dependent = names.filter(forks);
   const fork = async (): Promise<{ warm: WarmedUp | null; late: ArmResult[] }> => {
     const warm =
-      dependent.length > 0 ? await stopping(runWarmUp(data, config, { onEvent, signal })) : null;
+      dependent.length > 0
+        ? await stopping(runWarmUp(data, config, { onEvent, signal, jobs }))
+        : null;
     const checkpoint = warm === null ? null : warm.warmUp.checkpoint;
     return { warm, late: await queue(dependent, runner.slots, (n) => start(n, checkpoint)) };
   };
@@ -134,10 +173,14 @@ interface WarmedUp {
 async function runWarmUp(
   data: TrainData,
   config: ExperimentConfig,
-  { onEvent, signal }: JobOptions<ExperimentEvent>,
+  { onEvent, signal, jobs }: Pick<ExperimentOptions, 'onEvent' | 'signal' | 'jobs'>,
 ): Promise<WarmedUp> {
-  const began = performance.now();
   const job = 'warm-up';
+  const done = (await jobs?.finished(job)) ?? null;
+  if (done !== null) {
+    const { warmUp: found, ...rest } = done.result as WarmedUp;
+    return { ...rest, warmUp: { ...found, checkpoint: done.checkpoint } };
+  }
   const judges = await trainJudges(data, config.seed + 50, {
     signal,
     onEvent: (event) => onEvent?.({ job, ...event }),
@@ -145,17 +188,29 @@ async function runWarmUp(
   try {
     const arm = makeArm('commutative', data.test.modalities, config.transitive);
     using setup = setUp(data, config, arm);
-    const curve = new Curve();
+    const state = (await jobs?.stopped(job)) ?? null;
+    const kept = state === null ? null : setup.trainer.restore(state);
+    const curve = new Curve(kept?.get('curve'));
+    const began = performance.now() - 1000 * Number(kept?.get('seconds') ?? 0);
+    const seconds = (): number => (performance.now() - began) / 1000;
     const { latest: steps } = config.transitive;
-    const result = await warmUp(setup, data, judges, config, {
-      signal,
-      onEvent(report) {
-        curve.add(report, null);
-        const { type, step, loss } = report;
-        onEvent?.({ job, type, step, steps, loss });
-      },
+    const keep = jobs && ((bytes: Uint8Array) => jobs.keep(job, bytes));
+    let result: WarmUp | null = null;
+    await keeping(setup.trainer, { signal, keep }, curve, seconds, async (now) => {
+      result = await warmUp(setup, data, judges, config, {
+        signal,
+        async onEvent(report) {
+          curve.add(report, null);
+          const { type, step, loss } = report;
+          onEvent?.({ job, type, step, steps, loss });
+          await now();
+        },
+      });
     });
-    return { warmUp: result, curve: curve.points, seconds: (performance.now() - began) / 1000 };
+    const warmed: WarmedUp = { warmUp: result!, curve: curve.points, seconds: seconds() };
+    const { checkpoint, ...rest } = warmed.warmUp;
+    await jobs?.finish(job, { result: { ...warmed, warmUp: rest }, checkpoint });
+    return warmed;
   } finally {
     disposeJudges(judges);
   }

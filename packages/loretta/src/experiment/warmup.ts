@@ -1,10 +1,9 @@
 /** What every arm starts from: vocabulary, graph, model, and the common commutative warm-up. */
-import { key } from '@loretta-ts/core';
+import { type Abortable, key } from '@loretta-ts/core';
 import { Decoder } from '@loretta-ts/nn';
 import { mislink } from '../data/mislink';
 import { assertNeverPaired } from '../data/neverPaired';
 import { PairSampler } from '../data/sampler';
-import type { JobOptions } from '../events';
 import type { Judge } from '../evaluate/judge';
 import { ModalityGraph } from '../graph';
 import { type Arm, makeArm } from '../train/arms';
@@ -133,6 +132,12 @@ export interface WarmUp {
   readonly checkpoint: Uint8Array;
 }
 
+/** Options of `warmUp`; the training waits for what `onEvent` returns. */
+export interface WarmUpOptions extends Abortable {
+  /** Called after each step. */
+  readonly onEvent?: ((event: TrainEvent) => void | Promise<void>) | undefined;
+}
+
 /** Steps between measurements of the generator's skill. */
 const PROBE_EVERY = 100;
 
@@ -145,7 +150,7 @@ export async function warmUp(
   data: TrainData,
   judges: Readonly<Record<string, Judge>>,
   config: ExperimentConfig,
-  { onEvent, signal }: JobOptions<TrainEvent> = {},
+  { onEvent, signal }: WarmUpOptions = {},
 ): Promise<WarmUp> {
   const { earliest, latest, skill: wanted } = config.transitive;
   const order = Object.keys(data.modalities);
@@ -158,7 +163,7 @@ export async function warmUp(
       if (skill.least >= wanted) break;
     }
     const to = setup.trainer.steps + 1;
-    for await (const event of setup.trainer.run(arm, { to, signal })) onEvent?.(event);
+    for await (const event of setup.trainer.run(arm, { to, signal })) await onEvent?.(event);
   }
   if (skill.least < wanted) skill = await evaluateSkill(setup, data, judges, config, { signal });
   return {

@@ -11,11 +11,14 @@ export interface ArmWork {
   readonly job: ArmJob;
   /** Name of the backend, as the command line takes it. */
   readonly backend: string;
+  /** Whether the parent keeps states of the job. */
+  readonly keeps: boolean;
 }
 
 /** What it answers. */
 export type ArmAnswer =
   | { readonly kind: 'event'; readonly event: ArmEvent }
+  | { readonly kind: 'state'; readonly state: Uint8Array }
   | { readonly kind: 'result'; readonly result: ArmResult }
   | {
       readonly kind: 'error';
@@ -26,12 +29,20 @@ export type ArmAnswer =
 
 const port = parentPort;
 if (port !== null) {
-  const { job, backend } = workerData as ArmWork;
+  const { job, backend, keeps } = workerData as ArmWork;
   // arms run side by side: one thread each
   setBackend(chooseBackend(backend, 1));
   const answer = (message: ArmAnswer): void => port.postMessage(message);
+  const controller = new AbortController();
+  // the parent says one thing: stop after the step in progress
+  port.once('message', () => controller.abort());
   localRunner()
-    .run(job, { onEvent: (event) => answer({ kind: 'event', event }) })
+    .run(job, {
+      signal: controller.signal,
+      onEvent: (event) => answer({ kind: 'event', event }),
+      keep: keeps ? (state) => answer({ kind: 'state', state }) : undefined,
+    })
+    .finally(() => port.unref())
     .then(
       (result) => answer({ kind: 'result', result }),
       (error: unknown) => {
