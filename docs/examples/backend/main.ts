@@ -1,12 +1,13 @@
 /** npm run example -- backend */
 import { parseArgs } from 'node:util';
 import { cpu } from '@loretta-ts/backend-cpu';
+import { count } from '../count';
 import { plainBackend } from './backend';
 import { counted } from './counted';
 import { trainOn } from './train';
 
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '20' } } });
-const steps = Number(values.steps);
+const steps = count('--steps', values.steps);
 
 const { backend, counts } = counted(plainBackend());
 const ours = await trainOn(backend, steps);
@@ -14,7 +15,8 @@ const theirs = await trainOn(cpu(), steps);
 
 console.log('step   plain arrays   cpu()');
 for (const [i, loss] of ours.entries()) {
-  if (i % 5 === 4) console.log(`${i + 1}`.padEnd(7), loss.toFixed(6).padEnd(14), theirs[i]!.toFixed(6));
+  if (i % 5 === 4)
+    console.log(`${i + 1}`.padEnd(7), loss.toFixed(6).padEnd(14), theirs[i]!.toFixed(6));
 }
 console.log(`\n${backend.memory().buffers} buffers are left; what ran:`);
 const byWork = [...counts].sort(([, a], [, b]) => b.elements - a.elements);
