@@ -104,6 +104,24 @@ describe('links', () => {
   });
 });
 
+describe('reliability', () => {
+  /** Rows `| promise | title of the test | file |`. */
+  const rows = readFileSync(join(root, 'docs/guides/reliability.md'), 'utf8')
+    .split('\n')
+    .filter((line) => /^\| .* \| `[^`]+` \|$/.test(line))
+    .map((line) => line.slice(2, -2).split(' | '))
+    .map(([promise = '', title = '', file = '']) => ({ promise, title, file: file.slice(1, -1) }));
+
+  it('promises something', () => {
+    expect(rows.length).toBeGreaterThan(30);
+  });
+
+  it.each(rows)('$promise: there is such a test', ({ title, file }) => {
+    expect(title).not.toBe('');
+    expect(readFileSync(join(root, file), 'utf8')).toContain(title);
+  });
+});
+
 describe('excerpts', () => {
   /** Blocks that begin with `// path`: parts of a file. */
   const excerpts = pages().flatMap((page) =>
