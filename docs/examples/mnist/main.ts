@@ -5,7 +5,7 @@ import { setBackend } from '@loretta-ts/core';
 import { mnistFolder, mnistPackage } from '@loretta-ts/loretta/node';
 import type { Image } from '@loretta-ts/tokenizers';
 import { count } from '../count';
-import { accuracy, classify, trainDigits } from './train';
+import { classify, trainDigits } from './train';
 
 const { values } = parseArgs({
   options: { steps: { type: 'string', default: '500' }, data: { type: 'string' } },
@@ -38,9 +38,9 @@ const net = await trainDigits(train, {
     if (step % Math.ceil(steps / 6) === 0) console.log(`step ${step}: ${loss.toFixed(3)}`);
   },
 });
-console.log(`\nright on ${((await accuracy(net, test)) * 100).toFixed(1)} % of the test digits`);
-
 const seen = await classify(net, test.items);
+const right = seen.filter((digit, i) => digit === test.labels[i]).length;
+console.log(`\nright on ${((100 * right) / seen.length).toFixed(1)} % of the test digits`);
 const wrong = seen.flatMap((digit, i) => (digit === test.labels[i] ? [] : [i])).slice(0, 3);
 console.log(`\n${draw(wrong.map((i) => test.items[i]!))}`);
 console.log(wrong.map((i) => `a ${test.labels[i]}, seen as ${seen[i]}`.padEnd(29)).join(''));
