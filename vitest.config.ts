@@ -68,7 +68,7 @@ export default defineConfig({
         ...source,
         test: {
           name: 'docs',
-          include: ['docs/samples.test.ts'],
+          include: ['docs/*.test.ts'],
           globalSetup: ['scripts/doc-samples.mjs'],
           pool: 'forks',
           testTimeout: 60_000,

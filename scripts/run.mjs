@@ -92,6 +92,23 @@ async function bench() {
   return worst;
 }
 
+/** An example of docs/examples on the sources: a program, or a page served by vite. */
+function example() {
+  const folder = 'docs/examples';
+  const names = readdirSync(join(root, folder)).filter((name) =>
+    existsSync(join(root, folder, name, 'main.ts')),
+  );
+  const [name, ...rest] = args;
+  if (!names.includes(name)) {
+    console.error(`usage: npm run example -- ${names.join('|')} [arguments]`);
+    return 2;
+  }
+  const place = `${folder}/${name}`;
+  return existsSync(join(root, place, 'index.html'))
+    ? tool('vite', [place, ...rest])
+    : source(`${place}/main.ts`, rest, { cwd: callerDir });
+}
+
 /** A command of `loretta`, freshly built. */
 async function loretta(name) {
   const built = await tool('tsup', ['--silent'], { env: { SKIP_DTS: '1' } });
@@ -113,6 +130,7 @@ const commands = {
   },
   bench,
   release: () => release(run, args),
+  example,
   'setup:gpu': () => node(['scripts/setup-gpu.mjs', ...args]),
 };
 
