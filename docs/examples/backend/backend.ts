@@ -75,6 +75,9 @@ export function plainBackend(): Backend {
     live.delete(buffer);
     bytes -= buffer.bytes;
   };
+  const dispose = async (): Promise<void> => {
+    for (const buffer of live) free(buffer);
+  };
 
   return {
     name,
@@ -104,8 +107,7 @@ export function plainBackend(): Backend {
     read: async (...place) => read(...place),
     readSync: read,
     memory: () => ({ buffers: live.size, bytes, peakBytes }),
-    dispose: async () => {
-      for (const buffer of live) free(buffer);
-    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
   };
 }

@@ -43,6 +43,9 @@ function pairs(
     resume(to) {
       step = to;
     },
+    *[Symbol.iterator]() {
+      while (true) yield this.next();
+    },
     next(): PairBatch {
       const random = hostRandom(seed, step++ * 2 ** 20);
       const labels = Int32Array.from({ length: size }, () => random.int(EVENTS.length));
