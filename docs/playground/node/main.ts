@@ -61,7 +61,7 @@ const configFile = join(page, 'vite.config.ts');
 await build({
   configFile,
   root: page,
-  logLevel: 'warn',
+  logLevel: 'error',
   build: { outDir: site, emptyOutDir: true },
 });
 console.log(`playground  ${join(site, 'index.html')}, for any static server`);

@@ -14,13 +14,13 @@ const PATIENCE = 700;
 /** Asks the model that is switched on. */
 export type Describe = (image: Uint8Array) => Promise<Described>;
 
-/** Wires the card. Returns what asks again, after the model was switched. */
+/** Wires the card. Returns what asks again, after the model was switched or has learned: then quietly. */
 export function drawCard(
   { side, picks }: Opened,
   player: Player,
   ask: Describe,
   onTrouble: (error: unknown) => void,
-): () => void {
+): (quiet: boolean) => void {
   const [area, said] = [find('described'), find('said')];
   const [button, voice] = [find<HTMLButtonElement>('describe'), find<HTMLSelectElement>('voice')];
   const download = find<HTMLAnchorElement>('download');
@@ -45,7 +45,7 @@ export function drawCard(
     if (answer !== null) player.play(sound(answer)).catch(onTrouble);
   };
 
-  const show = async (): Promise<void> => {
+  const show = async (quiet: boolean): Promise<void> => {
     if (image === null) return;
     clearTimeout(timer);
     area.ariaBusy = 'true';
@@ -63,7 +63,7 @@ export function drawCard(
       paint(find<HTMLCanvasElement>('seen'), seen);
       drawBars(find('draw-fit'), fit, 'How well each spoken digit fits the picture');
       offer();
-      if (find<HTMLInputElement>('autoplay').checked) play();
+      if (!quiet && find<HTMLInputElement>('autoplay').checked) play();
     } catch (error) {
       onTrouble(error);
     } finally {
@@ -89,10 +89,10 @@ export function drawCard(
     },
     () => {
       take();
-      timer = window.setTimeout(() => void show(), PATIENCE);
+      timer = window.setTimeout(() => void show(false), PATIENCE);
     },
   );
-  button.addEventListener('click', () => void show());
+  button.addEventListener('click', () => void show(false));
   find('clear').addEventListener('click', () => {
     clearTimeout(timer);
     asked++;
@@ -122,12 +122,12 @@ export function drawCard(
           image = picks.images[i]!;
           pad.show(image);
           button.disabled = false;
-          void show();
+          void show(false);
         });
         return chip;
       }),
   );
-  return () => void show();
+  return (quiet) => void show(quiet);
 }
 
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];

@@ -12,7 +12,7 @@ const assets = new URL('model/', document.baseURI).href;
 const trouble = find('trouble');
 
 function onTrouble(error: unknown): void {
-  trouble.textContent = error instanceof Error ? error.message : String(error);
+  find('trouble-text').textContent = error instanceof Error ? error.message : String(error);
   trouble.hidden = false;
 }
 
@@ -29,19 +29,30 @@ function modelNote({ arms, classes }: Opened, model: ModelChoice): string {
 async function main(): Promise<void> {
   themeButton(find<HTMLButtonElement>('theme'));
   const answering = new ModelWorker();
-  const opened = await answering.call('open', { assets, backend: 'cpu' });
+  const opened = await answering.call('open', {
+    assets,
+    backend: 'cpu',
+    // small questions; the cores are for what learns
+    threads: 1,
+  });
   const player = new Player();
   const model = (): ModelChoice => chosen('model') as ModelChoice;
-  const worker = (): ModelWorker => (model() === 'live' ? training.worker() : null) ?? answering;
+  const worker = (): ModelWorker => {
+    if (model() !== 'live') return answering;
+    const found = training.worker();
+    if (found === null) throw new Error('nothing has been trained yet');
+    return found;
+  };
   let seed = 0;
   const clear = (): void => {
     trouble.hidden = true;
   };
+  find('dismiss').addEventListener('click', clear);
   const again = [
     drawCard(
       opened,
       player,
-      (image) => {
+      async (image) => {
         clear();
         return worker().call('describe', { model: model(), image, seed: ++seed });
       },
@@ -50,7 +61,7 @@ async function main(): Promise<void> {
     speakCard(
       opened,
       player,
-      (sound, trim) => {
+      async (sound, trim) => {
         clear();
         return worker().call('imagine', { model: model(), sound, trim, seed: ++seed });
       },
@@ -61,8 +72,11 @@ async function main(): Promise<void> {
   const training = trainCard(
     assets,
     opened,
-    () => {
-      live.disabled = false;
+    (there) => {
+      live.disabled = !there;
+      if (!live.checked) return;
+      if (there) for (const ask of again) ask(true);
+      else document.querySelector<HTMLInputElement>('input[value="transitive"]')!.click();
     },
     onTrouble,
   );
@@ -72,12 +86,14 @@ async function main(): Promise<void> {
   for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="model"]')) {
     radio.addEventListener('change', () => {
       note();
-      for (const ask of again) ask();
+      for (const ask of again) ask(false);
     });
   }
   note();
-  const why = opened.note === null ? '' : ` (${opened.note})`;
-  find('machine').textContent = `Answers are computed on ${opened.machine}${why}.`;
+  const threads = globalThis.crossOriginIsolated
+    ? 'the page is cross-origin isolated: training on the CPU takes all cores'
+    : 'the page is not cross-origin isolated: training on the CPU has one thread';
+  find('machine').textContent = `Answers are computed on ${opened.machine}; ${threads}.`;
   find('credits').textContent = opened.credits.join('; ');
   document.body.dataset['ready'] = 'true';
 }

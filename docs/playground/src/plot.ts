@@ -23,7 +23,7 @@ export interface PlotData {
     readonly y: number;
     readonly name: string;
     /** Where the name stands: names of close levels stand apart. */
-    readonly side: 'left' | 'middle' | 'right';
+    readonly side: 'middle' | 'right';
   }[];
 }
 
@@ -70,8 +70,8 @@ export class Plot {
       svg.append(text(x(step), height - 5, anchor, share === 0 ? 'step 0' : String(step)));
     }
     const right = width - MARGIN.right;
-    const places = { left: MARGIN.left + 4, middle: (MARGIN.left + right) / 2, right };
-    const anchors = { left: 'start', middle: 'middle', right: 'end' };
+    const places = { middle: (MARGIN.left + right) / 2, right };
+    const anchors = { middle: 'middle', right: 'end' };
     for (const { look, y: level, name, side } of data.marks) {
       const at = { x1: MARGIN.left, x2: width - MARGIN.right, y1: y(level), y2: y(level) };
       svg.append(

@@ -51,7 +51,7 @@ export interface Described {
   readonly caption: Caption;
   /** The picture as its tokens keep it, `[side²]`. */
   readonly seen: Uint8Array;
-  /** The generated speech codes through the vocoder. */
+  /** The generated speech codes, the most fitting of several, through the vocoder. */
   readonly robot: Sound;
   /** The training recording with the nearest codes, its class and the share of codes they have in common. */
   readonly nearest: { readonly sound: Sound; readonly digit: number; readonly same: number };
@@ -62,7 +62,7 @@ export interface Described {
 /** What a model makes of a recording. */
 export interface Imagined {
   readonly caption: Caption;
-  /** Several samples, `[side²]` each. */
+  /** Several samples, `[side²]` each, the most fitting first. */
   readonly images: readonly Uint8Array[];
   /** How well pictures of each class fit the recording, `[classes]`, sum 1. */
   readonly fit: readonly number[];
@@ -116,7 +116,13 @@ export type TrainEvent =
 /** What a worker can be asked, with its answers. */
 export interface Calls {
   open: {
-    readonly asked: { readonly assets: string; readonly backend: BackendChoice };
+    readonly asked: {
+      /** Address of the assets' folder, with a slash at its end. */
+      readonly assets: string;
+      readonly backend: BackendChoice;
+      /** Of the CPU backend. */
+      readonly threads: 1 | 'auto';
+    };
     readonly answer: Opened;
   };
   describe: {

@@ -7,13 +7,13 @@ import { decodeFile, type Player, type Recording, record } from './sound';
 /** Asks the model that is switched on. */
 export type Imagine = (sound: Sound, trim: boolean) => Promise<Imagined>;
 
-/** Wires the card. Returns what asks again, after the model was switched. */
+/** Wires the card. Returns what asks again, after the model was switched or has learned: then quietly. */
 export function speakCard(
   { picks }: Opened,
   player: Player,
   ask: Imagine,
   onTrouble: (error: unknown) => void,
-): () => void {
+): (quiet: boolean) => void {
   const area = find('imagined');
   const button = find<HTMLButtonElement>('record');
   let given: { readonly sound: Sound; readonly trim: boolean; readonly name: string } | null = null;

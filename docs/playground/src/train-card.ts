@@ -21,12 +21,12 @@ export interface TrainCard {
 
 /**
  * Wires the card.
- * @param onWeights called when there are weights to ask, and when they have changed
+ * @param onWeights called when there are new weights to ask, and when there are none any more
  */
 export function trainCard(
   assets: string,
   opened: Opened,
-  onWeights: () => void,
+  onWeights: (there: boolean) => void,
   onTrouble: (error: unknown) => void,
 ): TrainCard {
   const [go, pause, stop] = ['go', 'pause', 'stop'].map((id) => find<HTMLButtonElement>(id)) as [
@@ -61,7 +61,7 @@ export function trainCard(
       else if (event.wait === 0 && event.step % 10 === 1) tell(running(event.arm));
     } else if (event.kind === 'check') {
       curves.check(event);
-      onWeights();
+      onWeights(true);
     } else if (event.kind === 'failed') {
       buttons(false);
       tell('It failed.');
@@ -79,10 +79,11 @@ export function trainCard(
     worker?.end();
     worker = null;
     machine = null;
+    onWeights(false);
     tell(`Opening ${choice} …`);
     const made = new ModelWorker(onEvent);
     try {
-      const on = await made.call('open', { assets, backend: choice });
+      const on = await made.call('open', { assets, backend: choice, threads: 'auto' });
       machine = [`On ${on.machine}.`, ...(on.note === null ? [] : [`(${on.note})`])].join(' ');
     } catch (error) {
       made.end();
@@ -236,7 +237,7 @@ class Curves {
       range: [0, 1],
       format: (y) => `${Math.round(100 * y)} %`,
       marks: [
-        { look: 'chance', y: 1 / classes, name: 'chance', side: 'left' },
+        { look: 'chance', y: 1 / classes, name: 'chance', side: 'right' },
         ...arms.map(({ arm, matching }) => ({
           look: arm,
           y: matching.value,

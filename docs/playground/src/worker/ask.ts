@@ -1,14 +1,16 @@
 /** Asks a model: what is in a picture, what a recording looks like. */
 import { key } from '@loretta-ts/core';
-import { generateBlock, logLikelihood, trimSilence, toBlock } from '@loretta-ts/loretta';
+import { generateBest, logLikelihood, trimSilence, toBlock } from '@loretta-ts/loretta';
 import type { Decoder } from '@loretta-ts/nn';
 import { MfccCodebook, vocode } from '@loretta-ts/tokenizers';
 import type { PlaygroundModality } from '../format';
 import type { Caption, Described, Imagined, Sound } from '../protocol';
 import type { Assets } from './assets';
 
-/** Pictures that a recording is answered with. */
-const SAMPLES = 6;
+/** Answers that a model gives itself to choose from: those that the condition speaks for most stand first. */
+const CANDIDATES = 8;
+/** Pictures that are shown of them. */
+const SHOWN = 7;
 /** Of captions, whose grammar is nearly free: a low one keeps to the likely words. */
 const CAPTION_TEMPERATURE = 0.7;
 /** Quieter than so much of the peak is silence, but for a margin in seconds; as the training recordings were cut. */
@@ -27,7 +29,7 @@ export async function describe(
   const shape = { width: side, height: side, channels: 1 };
   const ids = codecs.image.encode({ kind: 'image', image: { ...shape, data: image } });
   const caption = await captionOf(assets, model, 'image', ids, seed);
-  const [codes] = await generate(assets, model, 'image', ids, 'speech', 1, seed);
+  const [codes] = await generate(assets, model, 'image', ids, 'speech', CANDIDATES, seed);
   const near = nearest(voices.ids, codes!);
   return {
     caption,
@@ -52,10 +54,10 @@ export async function imagine(
 ): Promise<Imagined> {
   const wave = trim ? trimSilence(sound, SILENCE, MARGIN) : sound;
   const ids = assets.codecs.speech.encode({ kind: 'speech', wave });
-  const images = await generate(assets, model, 'speech', ids, 'image', SAMPLES, seed);
+  const images = await generate(assets, model, 'speech', ids, 'image', CANDIDATES, seed);
   return {
     caption: await captionOf(assets, model, 'speech', ids, seed),
-    images: images.map((one) => picture(assets, one)),
+    images: images.slice(0, SHOWN).map((one) => picture(assets, one)),
     fit: await fit(assets, model, 'speech', ids, 'image'),
   };
 }
@@ -67,7 +69,7 @@ export function picture({ codecs }: Assets, ids: Int32Array): Uint8Array {
   return sample.image.data;
 }
 
-/** Samples of `to` given one block of `from`, as local ids. */
+/** n samples of `to` given one block of `from`, as local ids, the best by log p(x | c) − log p(x) first. */
 async function generate(
   { vocab, manifest }: Assets,
   model: Decoder,
@@ -78,9 +80,10 @@ async function generate(
   seed: number,
   temperature = 1,
 ): Promise<Int32Array[]> {
-  const joint = toBlock(vocab, from, repeat(ids, n), ids.length, undefined);
+  const joint = toBlock(vocab, from, ids, ids.length, undefined);
   const condition = [{ modality: from, ids: joint, generated: false }];
-  const made = await generateBlock(model, vocab, condition, to, {
+  const { ids: made } = await generateBest(model, vocab, condition, to, {
+    n,
     key: key(seed),
     temperature,
     guidance: manifest.config.evaluate.guidance,

@@ -11,8 +11,8 @@ export interface Machine {
 }
 
 /** Makes a backend the default of this worker. @throws BackendError when it cannot run here */
-export async function openBackend(choice: BackendChoice): Promise<Machine> {
-  const backend = choice === 'cpu' ? cpu() : await gpu({ mode: choice, require: true });
+export async function openBackend(choice: BackendChoice, threads: 1 | 'auto'): Promise<Machine> {
+  const backend = choice === 'cpu' ? cpu({ threads }) : await gpu({ mode: choice, require: true });
   setBackend(backend);
   const info = backend.info();
   return { machine: words(choice, info), note: info.fallbackReason };

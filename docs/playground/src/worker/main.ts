@@ -83,8 +83,8 @@ class Worker {
     }
   }
 
-  async #open({ assets, backend }: Calls['open']['asked']): Promise<Opened> {
-    const machine = await openBackend(backend);
+  async #open({ assets, backend, threads }: Calls['open']['asked']): Promise<Opened> {
+    const machine = await openBackend(backend, threads);
     const loaded = await loadAssets(assets);
     this.#assets = loaded;
     const { manifest, picks } = loaded;
