@@ -49,23 +49,25 @@ function unseen({ arms }: AssetSources): string {
   return `speech → image, matching 1 of 10: ${numbers.join(', ')}`;
 }
 
-const { values } = parseArgs({
-  options: { run: { type: 'string' }, serve: { type: 'boolean' }, port: { type: 'string' } },
-});
-const port = Number(values.port ?? 4173);
-if (!Number.isInteger(port) || port < 1 || port > 65535) {
-  throw new Error(`--port is '${values.port}': give a number from 1 to 65535`);
-}
-await assets(await findRun(values.run === undefined ? null : resolve(values.run)));
-const configFile = join(page, 'vite.config.ts');
-await build({
-  configFile,
-  root: page,
-  logLevel: 'error',
-  build: { outDir: site, emptyOutDir: true },
-});
-console.log(`playground  ${join(site, 'index.html')}, for any static server`);
-if (values.serve === true) {
+/** @throws Error for options that are none, DataError for a run that the page cannot show */
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { run: { type: 'string' }, serve: { type: 'boolean' }, port: { type: 'string' } },
+  });
+  const port = Number(values.port ?? 4173);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new Error(`--port is '${values.port}': give a number from 1 to 65535`);
+  }
+  await assets(await findRun(values.run === undefined ? null : resolve(values.run)));
+  const configFile = join(page, 'vite.config.ts');
+  await build({
+    configFile,
+    root: page,
+    logLevel: 'error',
+    build: { outDir: site, emptyOutDir: true },
+  });
+  console.log(`playground  ${join(site, 'index.html')}, for any static server`);
+  if (values.serve !== true) return;
   const server = await preview({
     configFile,
     root: page,
@@ -74,3 +76,8 @@ if (values.serve === true) {
   });
   server.printUrls();
 }
+
+main().catch((error: Error) => {
+  console.error(`playground: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '@loretta-ts/loretta';
@@ -26,10 +26,13 @@ export async function findRun(given: string | null): Promise<string> {
   if (given !== null) return given;
   const usual = join(root, 'loretta-out');
   if (existsSync(join(usual, 'run.json'))) return usual;
-  const cached = join(root, 'node_modules/.cache/loretta-playground', await sourceHash());
+  const cache = join(root, 'node_modules/.cache/loretta-playground/run');
+  const cached = join(cache, await sourceHash());
   if (existsSync(join(cached, 'run.json'))) return cached;
   console.error('no run in loretta-out: training a short one (about 3 minutes on 2 quiet cores),');
   console.error(`which is kept in ${cached}`);
+  // of sources that are no more
+  await rm(cache, { recursive: true, force: true });
   await mkdir(cached, { recursive: true });
   await loretta(['start', '--config', settings, '--out', cached]);
   return cached;
