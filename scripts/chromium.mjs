@@ -16,6 +16,8 @@ const flags = [
   ...['--disable-background-networking', '--disable-component-update', '--disable-default-apps'],
   ...['--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
   ...['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  // a microphone that beeps, allowed without a question
+  ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
 ];
 
 const types = {
@@ -89,7 +91,10 @@ async function serve(dir, isolated) {
       response.writeHead(200, { ...headers, 'content-type': types['.json'] });
       response.end(conformanceJson());
     } else if (file.startsWith(dir) && existsSync(file)) {
-      response.writeHead(200, { ...headers, 'content-type': types[extname(file)] });
+      response.writeHead(200, {
+        ...headers,
+        'content-type': types[extname(file)] ?? 'application/octet-stream',
+      });
       response.end(readFileSync(file));
     } else {
       response.writeHead(404, headers).end();

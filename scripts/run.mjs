@@ -116,13 +116,23 @@ async function loretta(name) {
   return node([join(root, 'packages/loretta/bin/loretta.js'), name, ...args], { cwd: callerDir });
 }
 
+/** The playground page, from the run in loretta-out, that of `--run DIR`, or a short one. */
+const playground = (argv) => source('docs/playground/node/main.ts', argv, { cwd: callerDir });
+
+/** API pages and guides, then the playground inside them. */
+async function docs() {
+  const code = await tool('typedoc', ['--options', 'docs/typedoc.json', ...args]);
+  return code === 0 ? playground([]) : code;
+}
+
 const commands = {
   start: () => loretta('start'),
   experiments: () => loretta('experiments'),
   test: () => node(['scripts/checks.mjs', 'all', ...args]),
   check: () => node(['scripts/checks.mjs', 'static', ...args]),
   build: () => tool('tsup', args),
-  docs: () => tool('typedoc', ['--options', 'docs/typedoc.json', ...args]),
+  docs,
+  playground: () => playground(args),
   format: () => tool('@biomejs/biome', ['check', '--write', ...(args.length ? args : ['.'])]),
   async conformance() {
     if (args.includes('gpu:headlessgl')) await startDisplay();

@@ -13,6 +13,7 @@ export {
   unseenPairs,
 } from './data/align';
 export { type CaptionOptions, captions } from './data/captions';
+export { trimSilence } from './data/augmentWave';
 export { DataError, type DataErrorKind } from './data/errors';
 export { type LearnOptions, learnedImageCodec, learnedSpeechCodec } from './data/learnedCodecs';
 export {
@@ -31,6 +32,7 @@ export {
   type RealSources,
 } from './data/neverPaired';
 export { PatchLatents, type PatchLatentsOptions } from './data/patchLatents';
+export { restoreCodec, type SavedCodec, saveCodec } from './data/savedCodec';
 export type { Comparison, Reconstructed } from './data/reconstruction';
 export {
   type PairBatch,
@@ -62,6 +64,7 @@ export { frameForm, imageForm, type VqForm } from './data/vqForms';
 export { type VqEvent, VqTokenizer, type VqTokenizerOptions } from './data/vqTokenizer';
 export { type Direction, directionMatrix, type EvaluationContext } from './evaluate/directions';
 export {
+  balanced,
   disposeJudges,
   type EvaluateEvent,
   type EvaluateOptions,

@@ -106,6 +106,14 @@ describe('Trainer', () => {
     free(t);
   });
 
+  it('counts the tokens of its sequences, which are shifted by one', async () => {
+    const t = training('commutative');
+    const [report] = await t.steps(1);
+    // 8 rows each of A 5 B 3 and B 3 C 4, every block behind its modality token
+    expect(report!.tokens).toBe(8 * (6 + 4 - 1) + 8 * (4 + 5 - 1));
+    free(t);
+  });
+
   it('takes the mean over rows of what its pair sets lose', async () => {
     const t = training('causal');
     const data = smallData();

@@ -23,7 +23,12 @@ export { GeluMlp, SwiGluMlp } from './decoder/mlp';
 export { ShortConv, type ShortConvOptions } from './decoder/short-conv';
 export { StateCache } from './decoder/state-cache';
 export { CheckpointError, NpyError, SafetensorsError, StateDictError } from './errors';
-export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
+export {
+  type CheckpointParts,
+  checkpointBytes,
+  restoreCheckpoint,
+  weightsBytes,
+} from './files/checkpoint';
 export type { SaveDType } from './files/file-dtype';
 export {
   decoderConfigFromHf,

@@ -18,6 +18,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import {
   AdamW,
   CheckpointError,
+  checkpointBytes,
   Conv1d,
   Conv2d,
   Decoder,
@@ -33,12 +34,14 @@ import {
   mseLoss,
   Param,
   parseSafetensors,
+  restoreCheckpoint,
   SafetensorsError,
   SGD,
   StateDictError,
   selectRows,
   serializeSafetensors,
   toHost,
+  weightsBytes,
 } from '../src/index';
 import {
   loadCheckpoint,
@@ -299,6 +302,42 @@ describe('checkpoints', () => {
       model,
       optimizer: new SGD(model.namedParameters(), { momentum: 0.9 }),
     });
+  });
+});
+
+describe('weights without their optimiser', () => {
+  beforeAll(() => setBackend(referenceBackend()));
+
+  it('are the parameters rounded to f16, load into a model, and cannot resume a training', async () => {
+    const model = new Decoder(config, key(3));
+    const optimizer = new AdamW(model.namedParameters());
+    const full = await checkpointBytes({ model, optimizer, metadata: { arm: 'a' } });
+    const bytes = weightsBytes(full, 'f16');
+    const [before, after] = [parseSafetensors(full), parseSafetensors(bytes)];
+    expect([...after.tensors.keys()].sort()).toEqual([...model.stateDict().keys()].sort());
+    for (const [name, { dtype, data }] of after.tensors) {
+      expect(dtype).toBe('F16');
+      (before.tensors.get(name)!.data as Float32Array).forEach((x, i) => {
+        expect(Math.abs(Number(data[i]) - x)).toBeLessThanOrEqual(
+          Math.abs(x) * 2 ** -11 + 2 ** -25,
+        );
+      });
+    }
+    const other = new Decoder(config, key(4));
+    expect(restoreCheckpoint(bytes, { model: other }).get('arm')).toBe('a');
+    expect(await other.model.norm.weight.value.data()).toEqual(
+      await model.model.norm.weight.value.data(),
+    );
+    expect(() => restoreCheckpoint(bytes, { model: other, optimizer })).toThrow(
+      /no optimiser state/,
+    );
+  });
+
+  it('are refused where a value has no finite f16', () => {
+    const big = { dtype: 'F32' as const, shape: [1], data: Float32Array.of(1e6) };
+    const file = serializeSafetensors(new Map([['w', big]]));
+    expect(() => weightsBytes(file, 'f16')).toThrow(CheckpointError);
+    expect(parseSafetensors(weightsBytes(file, 'bf16')).tensors.get('w')!.dtype).toBe('BF16');
   });
 });
 

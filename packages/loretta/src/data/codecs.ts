@@ -62,31 +62,32 @@ export function imageCodec(
   if (tokens.kind === 'codec') return tokens.codec;
   const shape = { width: first.width, height: first.height, channels: first.channels };
   const size = `${shape.width}×${shape.height}`;
-  const wrap = (image: Image): RawSample => ({ kind: 'image', image });
   if (tokens.kind === 'codebook') {
     const patch = tokens.patch ?? 7;
     const codes = tokens.codes ?? 64;
     const step = Math.max(1, Math.floor(images.length / CODEBOOK_IMAGES));
     const sample = images.filter((_, i) => i % step === 0);
-    const book = PatchCodebook.train(sample, { patch, codes, seed });
-    return fixedCodec(
-      book,
-      `${patch}×${patch} patches, ${codes} codes`,
-      imageOf,
-      wrap,
-      book.toJSON(),
-    );
+    return patchCodec(PatchCodebook.train(sample, { patch, codes, seed }));
   }
   if (tokens.kind === 'pixels') {
     const levels = tokens.levels ?? 256;
     const pixels = new PixelTokenizer({ ...shape, levels });
-    return fixedCodec(pixels, `${size} pixels, ${levels} levels`, imageOf, wrap, { ...tokens });
+    const describe = `${size} pixels, ${levels} levels`;
+    return fixedCodec(pixels, describe, imageOf, wrapImage, { ...tokens });
   }
   const patch = tokens.patch ?? 7;
   const levels = tokens.levels ?? 16;
   const patches = new PatchTokenizer({ ...shape, patch, levels });
   const describe = `${size} pixels in ${patch}×${patch} patches, ${levels} levels`;
-  return fixedCodec(patches, describe, imageOf, wrap, { ...tokens });
+  return fixedCodec(patches, describe, imageOf, wrapImage, { ...tokens });
+}
+
+const wrapImage = (image: Image): RawSample => ({ kind: 'image', image });
+
+/** Images as the patches of a codebook. */
+export function patchCodec(book: PatchCodebook): ModalityCodec {
+  const describe = `${book.patch}×${book.patch} patches, ${book.vocabSize} codes`;
+  return fixedCodec(book, describe, imageOf, wrapImage, book.toJSON());
 }
 
 /** A codec for speech, trained on `waves`. Codes and MFCC levels decode to tokens only. @throws DataError for none */
@@ -99,7 +100,6 @@ export function speechCodec(
     throw new DataError('class', 'speech', 'there are no training recordings');
   }
   if (tokens.kind === 'codec') return tokens.codec;
-  const opaque = (_value: unknown, ids: Int32Array): RawSample => ({ kind: 'tokens', ids });
   if (tokens.kind === 'codebook') {
     const frames = tokens.frames ?? 16;
     const codes = tokens.codes ?? 64;
@@ -110,8 +110,7 @@ export function speechCodec(
       seed,
       sample: CODEBOOK_FRAMES,
     });
-    const read = (sample: RawSample) => analyse(waveOf(sample));
-    return fixedCodec(book, `${frames} MFCC frames, ${codes} codes`, read, opaque, book.toJSON());
+    return frameCodec(book, analyse);
   }
   if (tokens.kind === 'mfcc') {
     const { sampleRate } = waves[0]!;
@@ -140,6 +139,15 @@ export function speechCodec(
     decode: (ids) => ({ kind: 'speech', wave: { sampleRate, samples: law.decode(ids) } }),
     toJSON: () => ({ ...tokens }),
   };
+}
+
+const opaque = (_value: unknown, ids: Int32Array): RawSample => ({ kind: 'tokens', ids });
+
+/** Speech as the frames of a codebook, of coefficients that `analyse` computes. They decode to tokens only. */
+export function frameCodec(book: MfccCodebook, analyse: (wave: Wave) => MfccFrames): ModalityCodec {
+  const describe = `${book.length} MFCC frames, ${book.vocabSize} codes`;
+  const read = (sample: RawSample): MfccFrames => analyse(waveOf(sample));
+  return fixedCodec(book, describe, read, opaque, book.toJSON());
 }
 
 /** The coefficients of a wave as codes see them, those of a recording once for learning and encoding. */
@@ -185,7 +193,11 @@ function fixedCodec<V>(
 
 /** Text of a fixed number of words from a known list, as captions are. @throws DataError for another number */
 export function captionCodec(words: readonly string[], length: number): ModalityCodec {
-  const tokenizer = WordTokenizer.train(words, { split: 'whitespace' });
+  return wordsCodec(WordTokenizer.train(words, { split: 'whitespace' }), length);
+}
+
+/** Text of a fixed number of known words. */
+export function wordsCodec(tokenizer: WordTokenizer, length: number): ModalityCodec {
   return {
     vocabSize: tokenizer.vocabSize,
     maxLength: length,

@@ -74,6 +74,8 @@ export interface StepReport {
   readonly gradNorm: number;
   /** Learning rate of the step. */
   readonly lr: number;
+  /** Tokens that the model was trained on, padding included; those of generation are not among them. */
+  readonly tokens: number;
   /** Pair sets whose batch was transitive. */
   readonly transitive: number;
   /** What was generated, with the class of the row it was generated for. */
@@ -185,7 +187,8 @@ export class Trainer {
       arm.loss,
     );
     this.done++;
-    return { step, loss, bits, gradNorm: norm, lr, transitive, generated };
+    const tokens = packs.reduce((n, p) => n + p.b * p.t, 0);
+    return { step, loss, bits, gradNorm: norm, lr, tokens, transitive, generated };
   }
 
   /**
