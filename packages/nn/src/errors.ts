@@ -32,6 +32,15 @@ export class SafetensorsError extends Error {
   }
 }
 
+/** A file is not a valid `.npy`, or holds what is not numbers. */
+export class NpyError extends Error {
+  /** The class. */
+  override readonly name = 'NpyError';
+  constructor(message: string) {
+    super(`npy: ${message}`);
+  }
+}
+
 /** A model or checkpoint file does not hold what was asked for. */
 export class CheckpointError extends Error {
   /** The class. */

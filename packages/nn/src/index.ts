@@ -22,7 +22,7 @@ export type { Mixer, MixerContext } from './decoder/mixer';
 export { GeluMlp, SwiGluMlp } from './decoder/mlp';
 export { ShortConv, type ShortConvOptions } from './decoder/short-conv';
 export { StateCache } from './decoder/state-cache';
-export { CheckpointError, SafetensorsError, StateDictError } from './errors';
+export { CheckpointError, NpyError, SafetensorsError, StateDictError } from './errors';
 export { type CheckpointParts, checkpointBytes, restoreCheckpoint } from './files/checkpoint';
 export type { SaveDType } from './files/file-dtype';
 export {
@@ -33,6 +33,7 @@ export {
   toHfTensors,
 } from './files/hf';
 export { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from './files/llama2c';
+export { parseNpy, serializeNpy } from './files/npy';
 export {
   parseSafetensors,
   parseSafetensorsHeader,

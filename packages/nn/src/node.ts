@@ -4,10 +4,12 @@
  */
 export {
   loadCheckpoint,
+  loadNpy,
   loadSafetensors,
   readCheckpointMetadata,
   readSafetensorsHeader,
   saveCheckpoint,
+  saveNpy,
   saveSafetensors,
   writeFileAtomic,
 } from './node/files';

@@ -10,7 +10,8 @@ import { CheckpointError } from '../errors';
 import type { HostTensor } from '../host';
 import { fitted } from './hf-format';
 import { llama } from './hf-llama';
-import { plainBytes, type Safetensors } from './safetensors';
+import { plainBytes } from './elements';
+import type { Safetensors } from './safetensors';
 
 /** Options of the loaders. */
 export interface LoadOptions {

@@ -4,8 +4,8 @@
  */
 import { sizeOf } from '@loretta-ts/core';
 import { SafetensorsError } from '../errors';
-import type { FileDType, HostData, HostTensor } from '../host';
-import { narrowBF16, narrowF16, widenBF16, widenF16 } from './half';
+import type { FileDType, HostTensor } from '../host';
+import { decodeElements, ELEMENT_BYTES, narrowElements, plainBytes } from './elements';
 import { parseHeaderText, type RawEntry, show } from './header-parser';
 
 /** Largest header, as the reference implementation has it. */
@@ -41,22 +41,6 @@ export interface Safetensors {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-const BYTES: ReadonlyMap<string, number> = new Map<FileDType, number>([
-  ['F64', 8],
-  ['I64', 8],
-  ['U64', 8],
-  ['F32', 4],
-  ['I32', 4],
-  ['U32', 4],
-  ['F16', 2],
-  ['BF16', 2],
-  ['I16', 2],
-  ['U16', 2],
-  ['I8', 1],
-  ['U8', 1],
-  ['BOOL', 1],
-]);
-
 /** Everything in a file. @throws SafetensorsError, in one line, for every defect */
 export function parseSafetensors(file: Uint8Array): Safetensors {
   const bytes = plainBytes(file);
@@ -73,7 +57,7 @@ export function parseSafetensors(file: Uint8Array): Safetensors {
 
 /** A tensor from its bytes, which it takes over. */
 export function decodeEntry({ dtype, shape }: TensorEntry, raw: ArrayBufferLike): HostTensor {
-  return { dtype, shape, data: decode(dtype, raw) };
+  return { dtype, shape, data: decodeElements(dtype, raw) };
 }
 
 /**
@@ -140,7 +124,8 @@ export function serializeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const ordered = [...tensors].sort(
-    ([a, x], [b, y]) => BYTES.get(y.dtype)! - BYTES.get(x.dtype)! || (a < b ? -1 : 1),
+    ([a, x], [b, y]) =>
+      ELEMENT_BYTES.get(y.dtype)! - ELEMENT_BYTES.get(x.dtype)! || (a < b ? -1 : 1),
   );
   const parts: Uint8Array[] = [];
   const fields =
@@ -170,20 +155,15 @@ export function serializeSafetensors(
   return out;
 }
 
-/** The same bytes as a Uint8Array proper: `slice` of Node's Buffer, a subclass, does not copy. */
-export function plainBytes(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 function checkEntry(
   name: string,
   { dtype, shape, begin, end }: RawEntry,
   dataLength: number,
 ): TensorEntry {
-  const size = BYTES.get(dtype);
+  const size = ELEMENT_BYTES.get(dtype);
   if (size === undefined) {
     throw new SafetensorsError(
-      `tensor ${show(name)} has dtype ${show(dtype)}: known are ${[...BYTES.keys()].join(', ')}`,
+      `tensor ${show(name)} has dtype ${show(dtype)}: known are ${[...ELEMENT_BYTES.keys()].join(', ')}`,
     );
   }
   if (begin > end || end > dataLength) {
@@ -202,42 +182,11 @@ function checkEntry(
   return { name, dtype: dtype as FileDType, shape, begin, end };
 }
 
-function decode(dtype: FileDType, raw: ArrayBufferLike): HostData {
-  switch (dtype) {
-    case 'F64':
-      return new Float64Array(raw);
-    case 'F32':
-      return new Float32Array(raw);
-    case 'F16':
-      return widenF16(new Uint16Array(raw));
-    case 'BF16':
-      return widenBF16(new Uint16Array(raw));
-    case 'I64':
-      return new BigInt64Array(raw);
-    case 'U64':
-      return new BigUint64Array(raw);
-    case 'I32':
-      return new Int32Array(raw);
-    case 'U32':
-      return new Uint32Array(raw);
-    case 'I16':
-      return new Int16Array(raw);
-    case 'U16':
-      return new Uint16Array(raw);
-    case 'I8':
-      return new Int8Array(raw);
-    case 'U8':
-    case 'BOOL':
-      return new Uint8Array(raw);
-  }
-}
-
-function encode(name: string, { dtype, shape, data }: HostTensor): Uint8Array {
-  let raw: HostData = data;
-  if (dtype === 'F16' && data instanceof Float32Array) raw = narrowF16(data);
-  if (dtype === 'BF16' && data instanceof Float32Array) raw = narrowBF16(data);
+function encode(name: string, tensor: HostTensor): Uint8Array {
+  const { dtype, shape, data } = tensor;
+  const raw = narrowElements(tensor);
   const n = sizeOf(shape);
-  if (data.length !== n || raw.BYTES_PER_ELEMENT !== BYTES.get(dtype)) {
+  if (data.length !== n || raw.BYTES_PER_ELEMENT !== ELEMENT_BYTES.get(dtype)) {
     throw new SafetensorsError(
       `tensor ${show(name)}: ${data.length} values of ${raw.BYTES_PER_ELEMENT} bytes are not ${dtype} [${shape.join(',')}]`,
     );

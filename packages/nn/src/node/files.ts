@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CheckpointError, SafetensorsError } from '../errors';
+import { Tensor } from '@loretta-ts/core';
+import { CheckpointError, NpyError, SafetensorsError } from '../errors';
 import { type CheckpointParts, checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
 import {
   decodeEntry,
@@ -12,7 +13,8 @@ import {
   type SafetensorsHeader,
   serializeSafetensors,
 } from '../files/safetensors';
-import type { HostTensor } from '../host';
+import { parseNpy, serializeNpy } from '../files/npy';
+import { type HostTensor, toHost } from '../host';
 
 const MAX_JSON_BYTES = 2 ** 26;
 /** Node reads less than 2 GiB at a time. */
@@ -69,6 +71,19 @@ export async function saveSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, serializeSafetensors(tensors, metadata));
+}
+
+/** The array of a `.npy` file. @throws NpyError that names the file; CheckpointError when it is not there */
+export async function loadNpy(path: string): Promise<HostTensor> {
+  const bytes = await read(path);
+  return named(path, () => parseNpy(bytes));
+}
+
+/** Writes an array as `numpy.save` does, atomically. @throws NpyError for BF16; DisposedError for a disposed tensor */
+export async function saveNpy(path: string, array: Tensor | HostTensor): Promise<void> {
+  const host =
+    array instanceof Tensor ? (await toHost(new Map([['array', array]]))).get('array')! : array;
+  await writeFileAtomic(path, serializeNpy(host));
 }
 
 /** Writes a checkpoint (see `checkpointBytes`) atomically. */
@@ -135,6 +150,9 @@ export function named<T>(path: string, fn: () => T): T {
   } catch (error) {
     if (error instanceof SafetensorsError) {
       throw new SafetensorsError(`${path}: ${error.message.replace(/^safetensors: /, '')}`);
+    }
+    if (error instanceof NpyError) {
+      throw new NpyError(`${path}: ${error.message.replace(/^npy: /, '')}`);
     }
     if (error instanceof CheckpointError) {
       throw new CheckpointError(`${path}: ${error.message.replace(/^checkpoint: /, '')}`);
