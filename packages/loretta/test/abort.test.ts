@@ -3,10 +3,17 @@ import { cpu } from '@loretta-ts/backend-cpu';
 import { type Abortable, type Backend, key, setBackend } from '@loretta-ts/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { planCells, runCell } from '../src/compare/cells';
 import { trainContrastive } from '../src/compare/contrastive';
+import { classAligned, type ComparisonData } from '../src/compare/data';
+import { learnedModel } from '../src/compare/learned';
+import { measure } from '../src/compare/measure';
+import { trainMethod } from '../src/compare/methods';
 import { fitCox, simulateCohort } from '../src/compare/survival';
 import { PairSampler } from '../src/data/sampler';
 import { TOY_TRIPLE } from '../src/data/toy';
+import { imageForm } from '../src/data/vqForms';
+import { VqTokenizer } from '../src/data/vqTokenizer';
 import { directionMatrix, type EvaluationContext } from '../src/evaluate/directions';
 import { balanced, evaluate, trainJudges } from '../src/evaluate/evaluate';
 import { type Judge, trainJudge } from '../src/evaluate/judge';
@@ -30,6 +37,7 @@ import { infillByImportance } from '../src/infer/infill-importance';
 import { generateBest, rankCandidates } from '../src/infer/n-best';
 import { logLikelihood } from '../src/infer/score';
 import { zeroShot } from '../src/infer/zero-shot';
+import { loadData } from '../src/node/load-data';
 import type { Block } from '../src/sequence';
 import { Trainer } from '../src/train/trainer';
 import { Vocabulary } from '../src/vocabulary';
@@ -44,6 +52,7 @@ const data = smallData();
 const config = smallConfig();
 let judges: Record<string, Judge>;
 let t: Training;
+let compared: ComparisonData;
 let context: EvaluationContext;
 
 beforeAll(async () => {
@@ -53,6 +62,7 @@ beforeAll(async () => {
   for (const m of Object.values(data.modalities))
     judges[m.name] = await trainJudge(m, { seed: 2, steps: 20, hidden: 8 });
   t = training('commutative', data, config);
+  compared = { ...balanced(data), link: 'B', fit: classAligned(data, 5, 1), risk: null };
   context = { ...t, data: balanced(data), judges, rows: 20, seed: 1 };
 });
 
@@ -121,6 +131,30 @@ const jobs: Readonly<Record<string, Job>> = {
       config,
       ...o,
     }),
+  'trainMethod, a decoder': (o) => trainMethod('loretta', compared, config, o),
+  'trainMethod, encoders': (o) => trainMethod('clip', compared, config, o),
+  async measure(o) {
+    const model = smallModel(t.vocab);
+    using learned = learnedModel(model, t.vocab);
+    return await measure(learned, t.vocab, compared, {
+      ...{ seed: 1, rows: 8, candidates: 4, judges },
+      ...o,
+    });
+  },
+  async runCell(o) {
+    const cells = planCells({ quick: true, seeds: 1, datasets: [], ablations: true });
+    return await runCell(cells[0]!, null, o);
+  },
+  'VqTokenizer.train': (o) => {
+    const images = Array.from({ length: 4 }, (_, i) => ({
+      ...{ width: 8, height: 8, channels: 1 as const },
+      data: Uint8Array.from({ length: 64 }, (_, j) => (i * j) % 256),
+    }));
+    const form = imageForm(images[0]!);
+    return VqTokenizer.train(form, images, { kind: 'vq', seed: 1, levels: 1, hidden: 4, ...o });
+  },
+  loadData: (o) =>
+    loadData({ folder: null, texts: 'captions', link: 'text', profile: 'quick', seed: 1 }, o),
   runArm: (o) => runArm({ name: 'transitive', data, config, checkpoint: null }, judges, o),
   runExperiment: (o) => runExperiment(data, config, o),
   async warmUp(o) {

@@ -209,11 +209,17 @@ export class LatentRun {
   }
 
   /** An image for each row of a condition; `draw` counts what is drawn, and others are independent of it. */
-  async images(condition: Block, temperature: number, draw = 0): Promise<Image[]> {
+  async images(
+    condition: Block,
+    temperature: number,
+    draw = 0,
+    { signal }: Abortable = {},
+  ): Promise<Image[]> {
     const { model, vocab, settings } = this;
     const latents = await generateLatentBlock(model, vocab, [condition], 'image', {
       key: key(settings.seed).fold(2).fold(draw),
       temperature,
+      signal,
     });
     return this.decode(latents);
   }

@@ -70,7 +70,7 @@ export function parseNpy(file: Uint8Array): HostTensor {
   const raw = bytes.slice(end); // a copy: offsets need not be aligned
   if (big) swapBytes(raw, width);
   const ordered = fortranOrder ? rowMajor(raw, shape, width) : raw;
-  if (dtype === 'BOOL') ordered.forEach((x, i) => (ordered[i] = x === 0 ? 0 : 1));
+  if (dtype === 'BOOL') ordered.set(ordered.map((x) => (x === 0 ? 0 : 1)));
   return { dtype, shape, data: decodeElements(dtype, ordered.buffer) };
 }
 
