@@ -198,8 +198,8 @@ it('trains from nothing: the loss falls, samples change, it pauses and switches'
   const { page } = site;
   await page.selectOption('#start', 'scratch');
   expect(await page.inputValue('#steps')).toBe('60');
-  await page.fill('#steps', '160');
-  await page.fill('#every', '40');
+  await page.fill('#steps', '300');
+  await page.fill('#every', '30');
   await page.click('#go');
   await page.waitForFunction(`parseInt(document.querySelector('#n-step').textContent) >= 2`);
   const first = await numberOf('n-loss');
@@ -212,30 +212,32 @@ it('trains from nothing: the loss falls, samples change, it pauses and switches'
   await page.waitForTimeout(300);
   expect(await page.textContent('#n-step')).toBe(held);
   await page.click('#pause');
-  await page.waitForFunction(`document.querySelectorAll('#film tr').length >= 2`);
+  await page.waitForSelector('#film tr.commutative');
   await page.locator('input[name="arm"][value="transitive"]').press('Space');
   // the model in training answers meanwhile
   await page.locator('input[name="model"][value="live"]').press('Space');
+  await page.click('#recordings button:nth-child(2)');
+  await answered('#imagined', '#images canvas');
+  expect(await page.textContent('#seen-as')).toContain('a spoken 1');
   await page.waitForFunction(
     `document.querySelector('#train-state').textContent.startsWith('Done')`,
   );
-  expect(await page.textContent('#n-step')).toBe('160 of 160');
+  expect(await page.textContent('#n-step')).toBe('300 of 300');
   expect(await numberOf('n-loss')).toBeLessThan(0.8 * first);
   expect(await page.textContent('#n-rate')).toMatch(/^[\d,]+$/);
   expect(await page.textContent('#n-accuracy')).toMatch(/^\d+ %$/);
   const rows = await page.$$eval('#film tr', (all) => all.map((tr) => tr.className));
-  expect(rows).toHaveLength(5);
+  expect(rows).toHaveLength(11);
   expect(rows.slice(1)).toContain('commutative');
   expect(rows[0]).toBe('transitive');
   const ink = await inkOf('#film canvas');
-  expect(ink).toHaveLength(50);
-  expect(ink.slice(0, 10)).not.toEqual(ink.slice(40));
+  expect(ink).toHaveLength(110);
+  expect(ink.slice(0, 10)).not.toEqual(ink.slice(100));
   // the curve itself: its right end is lower than its left one
   const path = (await page.getAttribute('#loss-plot path.line:not(.faint)', 'd'))!;
   const begins = Number(path.match(/^M\S+ ([\d.]+)/)![1]);
   const last = await page.$$eval('#loss-plot path.line', (all) => all.at(-1)!.getAttribute('d')!);
   expect(Number(last.match(/ ([\d.]+)$/)![1])).toBeGreaterThan(begins + 20);
-  await answered('#imagined', '#images canvas');
 });
 
 it('trains on a GPU and says on which', async () => {

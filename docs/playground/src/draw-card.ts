@@ -56,9 +56,7 @@ export function drawCard(
       if (mine !== asked) return;
       answer = found;
       const { nearest, caption, seen, fit } = found;
-      const common = Math.round(100 * nearest.same);
       said.replaceChildren('It says ', make('strong', { textContent: `“${word(nearest.digit)}”` }));
-      said.title = `The nearest training recording shares ${common} % of the tokens it said.`;
       showCaption(find('draw-caption'), caption);
       paint(find<HTMLCanvasElement>('seen'), seen);
       drawBars(find('draw-fit'), fit, 'How well each spoken digit fits the picture');

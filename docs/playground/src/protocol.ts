@@ -53,8 +53,8 @@ export interface Described {
   readonly seen: Uint8Array;
   /** The generated speech codes, the most fitting of several, through the vocoder. */
   readonly robot: Sound;
-  /** The training recording with the nearest codes, its class and the share of codes they have in common. */
-  readonly nearest: { readonly sound: Sound; readonly digit: number; readonly same: number };
+  /** The class of the training recording with the nearest codes, and one of that class to listen to. */
+  readonly nearest: { readonly sound: Sound; readonly digit: number };
   /** How well recordings of each class fit the picture, `[classes]`, sum 1. */
   readonly fit: readonly number[];
 }

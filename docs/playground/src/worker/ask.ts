@@ -24,22 +24,17 @@ export async function describe(
   image: Uint8Array,
   seed: number,
 ): Promise<Described> {
-  const { codecs, picks, voices } = assets;
+  const { codecs, picks } = assets;
   const { side } = picks;
   const shape = { width: side, height: side, channels: 1 };
   const ids = codecs.image.encode({ kind: 'image', image: { ...shape, data: image } });
   const caption = await captionOf(assets, model, 'image', ids, seed);
   const [codes] = await generate(assets, model, 'image', ids, 'speech', CANDIDATES, seed);
-  const near = nearest(voices.ids, codes!);
   return {
     caption,
     seen: picture(assets, ids),
     robot: robot(assets, codes!),
-    nearest: {
-      sound: voices.sounds[near.row]!,
-      digit: voices.labels[near.row]!,
-      same: near.same / codes!.length,
-    },
+    nearest: nearest(assets, codes!),
     fit: await fit(assets, model, 'image', ids, 'speech'),
   };
 }
@@ -173,22 +168,54 @@ async function captionOf(
   return { text: said.text, word: null, digit: null };
 }
 
-/** The row of `[n, length]` that has most codes in common. */
-function nearest(rows: Int32Array, codes: Int32Array): { row: number; same: number } {
+/** The class of the training recording with the nearest codes, and the nearest recording of that class to play. */
+function nearest(assets: Assets, codes: Int32Array): Described['nearest'] {
+  const { data, voices } = assets;
+  const book = codebook(assets);
+  const { train } = data.modalities['speech']!;
+  const digit = train.labels[nearestRow(book, train.ids, codes, () => true)]!;
+  const row = nearestRow(book, voices.ids, codes, (i) => voices.labels[i] === digit);
+  return { sound: voices.sounds[row]!, digit };
+}
+
+/** The row of `[n, length]` whose codes are nearest, in deviations of the coefficients. */
+function nearestRow(
+  { centroids, scale, coefficients, vocabSize }: MfccCodebook,
+  rows: Int32Array,
+  codes: Int32Array,
+  counts: (row: number) => boolean,
+): number {
   const { length } = codes;
-  let best = { row: 0, same: -1 };
+  // from each code of the answer to every code
+  const apart = Array.from(codes, (a) =>
+    Float64Array.from({ length: vocabSize }, (_, b) => {
+      let sum = 0;
+      for (let c = 0; c < coefficients; c++) {
+        const [x, y] = [centroids[a * coefficients + c]!, centroids[b * coefficients + c]!];
+        sum += ((x - y) / scale[c]!) ** 2;
+      }
+      return sum;
+    }),
+  );
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (let row = 0; row < rows.length / length; row++) {
-    const same = codes.reduce((n, id, t) => n + (rows[row * length + t] === id ? 1 : 0), 0);
-    if (same > best.same) best = { row, same };
+    if (!counts(row)) continue;
+    const sum = apart.reduce((all, from, t) => all + from[rows[row * length + t]!]!, 0);
+    if (sum < least) [best, least] = [row, sum];
   }
   return best;
 }
 
-/** Codes through the vocoder. */
-function robot({ manifest: { modalities, voice } }: Assets, codes: Int32Array): Sound {
-  const { codec } = modalities.speech;
+function codebook({ manifest }: Assets): MfccCodebook {
+  const { codec } = manifest.modalities.speech;
   if (codec.kind !== 'frames') throw new Error(`speech has a codec of kind ${codec.kind}`);
-  const frames = MfccCodebook.fromJSON(codec.tokenizer).decode(codes);
-  const { sampleRate } = codec;
+  return MfccCodebook.fromJSON(codec.tokenizer);
+}
+
+/** Codes through the vocoder. */
+function robot(assets: Assets, codes: Int32Array): Sound {
+  const { voice } = assets.manifest;
+  const { sampleRate } = assets.picks.sounds[0]!;
+  const frames = codebook(assets).decode(codes);
   return vocode(frames, { sampleRate, seconds: voice.seconds, mean: voice.mean });
 }
