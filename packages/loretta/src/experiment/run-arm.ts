@@ -73,7 +73,7 @@ export type ArmEvent = StepEvent | EvaluateEvent | StageEvent<'judges'>;
 /** Steps that a point of the curve sums up. */
 const POINT = 20;
 /** Steps after which a job is kept. */
-export const KEEP_EVERY = 100;
+const KEEP_EVERY = 100;
 
 type CurveReport = Pick<StepReport, 'step' | 'loss' | 'bits' | 'lr' | 'gradNorm'>;
 
