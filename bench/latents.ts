@@ -1,7 +1,7 @@
 /**
  * Images as real vectors in one sequence with ids, LoReTTa included: bits by direction, and a sheet of generated digits.
  *
- *   npm run bench -- latents [--steps 2500] [--data ../shared/data/mnist] [--out loretta-out/latents]
+ *   npm run bench -- latents [--steps 2500] [--share 0.5] [--data ../shared/data/mnist] [--out loretta-out/latents]
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -22,6 +22,7 @@ const GAP = 2;
 const { values } = parseArgs({
   options: {
     steps: { type: 'string', default: String(LATENT_SETTINGS.steps) },
+    share: { type: 'string', default: String(LATENT_SETTINGS.share) },
     data: { type: 'string' },
     out: { type: 'string', default: 'loretta-out/latents' },
   },
@@ -29,6 +30,8 @@ const { values } = parseArgs({
 const steps = Number(values.steps);
 if (!Number.isSafeInteger(steps) || steps < 100)
   throw new Error(`--steps is ${values.steps}, not an integer from 100 up`);
+const share = Number(values.share);
+if (!(share >= 0 && share <= 1)) throw new Error(`--share is ${values.share}, not in [0, 1]`);
 const folder = values.data === undefined ? undefined : resolve(values.data);
 if (folder !== undefined && !existsSync(folder)) throw new Error(`--data: no folder ${folder}`);
 const out = resolve(values.out);
@@ -36,7 +39,7 @@ const out = resolve(values.out);
 setBackend(cpu());
 const images = folder === undefined ? mnistPackage() : mnistFolder(folder);
 const switchAt = Math.floor((steps * LATENT_SETTINGS.switchAt) / LATENT_SETTINGS.steps);
-const run = new LatentRun(images, { ...LATENT_SETTINGS, steps, switchAt });
+const run = new LatentRun(images, { ...LATENT_SETTINGS, steps, switchAt, share });
 const { codec, model } = run;
 const error = codec.error(images.test.items.slice(0, TEST_ROWS));
 console.log(
