@@ -6,9 +6,11 @@ import { hostileFiles } from './rows/hostile-files';
 import { refusedWrites } from './rows/refused-writes';
 import { tape } from './rows/tape';
 import { tokenizers } from './rows/tokenizers';
+import { wrongCalls } from './rows/wrong-calls';
 
 export const rows: readonly Row[] = [
   tape,
+  wrongCalls,
   accumulation,
   hostileFiles,
   checkpoints,

@@ -117,6 +117,7 @@ const rows: readonly (readonly [string, () => unknown, Kind, RegExp])[] = [
     /gradient/,
   ],
   ['zeros', () => zeros([2, -1]), ShapeError, /-1/],
+  ['normal of no shape', () => normal(key(0), [-1, -3]), ShapeError, /^normal: \[-1,-3\] is not/],
   ['ragged tensor', () => tensor([[1, 2], [3]]), ShapeError, /ragged/],
   ['tensor of another size', () => tensor([1, 2, 3], { shape: [2, 2] }), ShapeError, /3 values/],
   ['fractions as i32', () => tensor([1.5], { dtype: 'i32' }), ValueError, /1\.5/],
