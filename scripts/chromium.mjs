@@ -30,7 +30,7 @@ const types = {
 };
 
 /** What a page cannot have of Node; a module may stand in for them. */
-const nodeModules = ['node:fs/promises', 'node:fs', 'node:path', 'node:crypto'];
+const nodeModules = ['node:fs/promises', 'node:fs', 'node:path', 'node:crypto', 'node:os'];
 
 /**
  * Builds a page for production, minified, on the sources of the packages. Returns the folder of the site.

@@ -138,6 +138,7 @@ const commands = {
     if (args.includes('gpu:headlessgl')) await startDisplay();
     return source('tests/conformance/main.ts', args, { cwd: callerDir });
   },
+  reliability: () => source('tests/reliability/main.ts', args, { cwd: callerDir }),
   bench,
   release: () => release(run, args),
   example,

@@ -123,6 +123,7 @@ export function normal(
   options: FloatOptions & { readonly mean?: number; readonly std?: number } = {},
 ): Tensor {
   const { mean = 0, std = 1, dtype = 'f32' } = options;
+  checkShape('normal', shape);
   if (!(std >= 0)) throw new ValueError('normal', `std ${std} is negative`);
   return tidy(() => {
     const u = unit(k, [2, sizeOf(shape)], dtype);

@@ -12,6 +12,7 @@ import {
   eq,
   exp,
   gather,
+  isFloat,
   le,
   log,
   logSoftmax,
@@ -26,6 +27,7 @@ import {
   sub,
   sum,
   type Tensor,
+  tidy,
   ValueError,
   where,
 } from '@loretta-ts/core';
@@ -83,8 +85,8 @@ export function crossEntropyLoss(
       [logits.shape, target.shape],
     );
   }
-  const counted = ne(target, ignoreIndex);
   const nll = crossEntropy(logits, target, { ignoreIndex }); // [...]
+  const counted = ne(target, ignoreIndex);
   if (weight === null && smoothing === 0)
     return reduceCounted(nll, counted.cast(logits.dtype), reduction);
   const rowWeight = rowWeights(target, counted, weight, logits.dtype); // [...]
@@ -109,8 +111,10 @@ export function nllLoss(logProbs: Tensor, target: Tensor, options: ClassLossOpti
     );
   }
   const counted = ne(target, ignoreIndex);
-  const safe = where(counted, target, 0);
-  const picked = gather(logProbs, safe.reshape(...target.shape, 1), -1).reshape(...target.shape);
+  const picked = tidy(() => {
+    const safe = where(counted, target, 0);
+    return gather(logProbs, safe.reshape(...target.shape, 1), -1).reshape(...target.shape);
+  });
   const rowWeight = rowWeights(target, counted, weight, logProbs.dtype);
   return reduceCounted(neg(where(counted, picked, 0)).mul(rowWeight), rowWeight, reduction);
 }
@@ -226,6 +230,7 @@ function reduce(losses: Tensor, reduction: Reduction = 'mean'): Tensor {
 }
 
 function classes(op: string, logits: Tensor, weight: Tensor | null): number {
+  wantFloat(op, logits);
   const v = logits.shape[logits.rank - 1];
   if (v === undefined)
     throw new ShapeError(op, 'logits are a scalar, not [..., v]', [logits.shape]);
@@ -238,9 +243,15 @@ function classes(op: string, logits: Tensor, weight: Tensor | null): number {
   return v;
 }
 
+function wantFloat(op: string, x: Tensor): void {
+  if (isFloat(x.dtype)) return;
+  throw new DTypeError(op, `${x.dtype} is not floating point: .cast() it`, [x.dtype]);
+}
+
 function checkSame(op: string, a: Tensor, b: Tensor): void {
   if (a.dtype !== b.dtype)
     throw new DTypeError(op, `${a.dtype} and ${b.dtype}: .cast() one`, [a.dtype, b.dtype]);
+  wantFloat(op, a);
   if (!sameShape(a.shape, b.shape)) {
     throw new ShapeError(
       op,

@@ -1,5 +1,5 @@
 /**
- * Stands in for node:fs, node:fs/promises, node:path and node:crypto in the page: a read-only folder that was fetched
+ * Stands in for node:fs, node:fs/promises, node:path, node:crypto and node:os in the page: a read-only folder that was fetched
  * before. What writes is missing, so that a bundle that needs it does not build.
  */
 const files = new Map<string, Uint8Array>();
@@ -85,9 +85,10 @@ export function resolve(...parts: readonly string[]): string {
   return join(...parts);
 }
 
-export function randomUUID(): string {
-  return crypto.randomUUID();
+function noNames(): never {
+  throw new Error('the page writes no files, so none needs a temporary name');
 }
+export { noNames as createHash, noNames as hostname, noNames as randomBytes };
 
 export function join(...parts: readonly string[]): string {
   const path = parts.join('/').replace(/\/+/g, '/');

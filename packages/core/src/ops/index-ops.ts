@@ -95,6 +95,7 @@ export const embeddingGradOp: Op<'embeddingGrad'> = {
   name: 'embeddingGrad',
   infer([ids, dy], { rows }) {
     wantDType('embeddingGrad', 'ids', ids!, 'i32');
+    wantInteger('embeddingGrad', 'rows', rows, 0, 2 ** 31 - 1);
     const lead = ids!.shape.length;
     wantShape(
       'embeddingGrad',

@@ -1,7 +1,6 @@
 /** Files: atomic writes, and checkpoints and safetensors on disk. */
-import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Tensor } from '@loretta-ts/core';
 import { CheckpointError, NpyError, SafetensorsError } from '../errors';
 import { type CheckpointParts, checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
@@ -15,6 +14,7 @@ import {
 } from '../files/safetensors';
 import { parseNpy, serializeNpy } from '../files/npy';
 import { type HostTensor, toHost } from '../host';
+import { clearLeftovers, temporaryName } from './temporary';
 
 const MAX_JSON_BYTES = 2 ** 26;
 /** Node reads less than 2 GiB at a time. */
@@ -22,11 +22,13 @@ const READ_BYTES = 2 ** 30;
 
 /**
  * Writes a file so that a reader sees the old contents or the new, never a part: a temporary file in the same
- * directory, flushed, renamed over the target, the directory flushed. Nothing is left behind on failure.
+ * directory, flushed, renamed over the target, the directory flushed. Nothing is left behind on failure; what a killed
+ * process left behind, the next write of the same target clears.
+ * @throws CheckpointError when the system refuses, by its code (ENOSPC, EACCES, ...); the old contents stay
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
-  const directory = dirname(path);
-  const temporary = join(directory, `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = `${temporaryName(path)}.tmp`;
+  await clearLeftovers(path, ['tmp']);
   try {
     const file = await open(temporary, 'wx');
     try {
@@ -37,10 +39,10 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw cannotWrite(path, error);
   }
-  await syncDirectory(directory);
+  await syncDirectory(dirname(path));
 }
 
 /**
@@ -159,6 +161,22 @@ export function named<T>(path: string, fn: () => T): T {
     }
     throw error;
   }
+}
+
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: make room',
+  EDQUOT: 'the quota is used up: make room',
+  EFBIG: 'it is larger than this system lets a file be',
+  ENOENT: 'there is no such folder: make it',
+  EISDIR: 'a folder of this name is there: choose another name',
+};
+
+/** An error of the system as ours, by its code; any other as it is. */
+export function cannotWrite(path: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return error;
+  const code = String(error.code);
+  const wayOut = WAYS_OUT[code] ?? 'check the place and its permissions';
+  return new CheckpointError(`${path}: cannot be written (${code}): ${wayOut}`);
 }
 
 function missing(path: string, error: unknown): never {

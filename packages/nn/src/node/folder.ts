@@ -1,9 +1,9 @@
 /** Folders that appear whole or not at all. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CheckpointError } from '../errors';
-import { syncDirectory } from './files';
+import { cannotWrite, syncDirectory } from './files';
+import { clearLeftovers, temporaryName } from './temporary';
 
 /** A folder in the making. */
 export interface NewFolder {
@@ -15,7 +15,7 @@ export interface NewFolder {
  * Writes a folder so that a reader sees all of it or nothing: a temporary folder beside it, every file flushed,
  * renamed. Nothing is left behind on failure. An old folder is set aside first and removed last.
  * @param replaceable whether a file of an old folder may go; null when no old folder may
- * @throws CheckpointError when something is there that may not go
+ * @throws CheckpointError when something is there that may not go, or when the system refuses
  */
 export async function writeFolderAtomic(
   directory: string,
@@ -25,7 +25,7 @@ export async function writeFolderAtomic(
   const target = resolve(directory);
   await checkFree(target, replaceable);
   const parent = dirname(target);
-  const temporary = join(parent, `.${basename(target)}.${randomUUID()}`);
+  const temporary = temporaryName(target);
   await mkdir(parent, { recursive: true });
   try {
     await mkdir(`${temporary}.tmp`);
@@ -33,11 +33,13 @@ export async function writeFolderAtomic(
     await syncDirectory(`${temporary}.tmp`);
     await moveIn(`${temporary}.tmp`, target, `${temporary}.old`);
   } catch (error) {
-    await rm(`${temporary}.tmp`, { recursive: true, force: true });
-    throw error;
+    await rm(`${temporary}.tmp`, { recursive: true, force: true }).catch(() => undefined);
+    throw cannotWrite(target, error);
   }
   await syncDirectory(parent);
   await rm(`${temporary}.old`, { recursive: true, force: true });
+  // last: until the new folder is in place, what a killed process set aside may be the only one
+  await clearLeftovers(target, ['tmp', 'old']);
 }
 
 async function moveIn(from: string, target: string, aside: string): Promise<void> {

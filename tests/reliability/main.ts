@@ -1,0 +1,85 @@
+/**
+ * `npm run reliability [-- --row NAME] [--seed N] [--runs N] [--case N] [--fresh]`: runs the rows with their release
+ * sizes, prints each failure with the command that repeats it and a table, and writes bench/results/reliability.json.
+ * Rows that passed with the same seed and runs are not run again, unless --fresh is given. Exit code 1 when any failed.
+ */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { rows } from './rows';
+import { type Outcome, Results, runRow, showFailure } from './run';
+
+const USAGE =
+  'usage: npm run reliability [-- --row NAME] [--seed N] [--runs N] [--case N] [--fresh]';
+const FILE = fileURLToPath(new URL('../../bench/results/reliability.json', import.meta.url));
+
+class UsageError extends Error {}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        row: { type: 'string' },
+        seed: { type: 'string', default: '1' },
+        runs: { type: 'string' },
+        case: { type: 'string' },
+        fresh: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function count(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} ${text} is not a number from 0`);
+  return Number(text);
+}
+
+function line({ row, runs, seconds, failures, notes }: Outcome): string {
+  const figures = Object.entries(notes).map(([name, value]) => `${name} ${value}`);
+  const verdict = failures.length === 0 ? 'ok' : `${failures.length} FAILED`;
+  return [
+    row.padEnd(16),
+    String(runs).padStart(9),
+    `${seconds.toFixed(1)} s`.padStart(10),
+    verdict.padEnd(9),
+    figures.join(', '),
+  ].join('  ');
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parse(argv);
+  const chosen = rows.filter(({ name }) => options.row === undefined || name === options.row);
+  if (chosen.length === 0) {
+    throw new UsageError(`there is no row ${options.row}: it is one of ${rows.map((r) => r.name)}`);
+  }
+  const seed = count('seed', options.seed)!;
+  if (seed >= 2 ** 20) throw new UsageError(`--seed ${seed} is not below ${2 ** 20}`);
+  const runs = count('runs', options.runs);
+  const only = count('case', options.case);
+  if (only !== null && options.row === undefined) throw new UsageError('--case needs --row');
+  const results = new Results(FILE);
+  const outcomes: Outcome[] = [];
+  for (const row of chosen) {
+    const n = runs ?? row.release;
+    const before = options.fresh || only !== null ? undefined : results.passed(row, n, seed);
+    const outcome = before ?? (await runRow(row, n, seed, only));
+    if (only === null) results.keep(outcome);
+    for (const failure of outcome.failures) console.log(`FAILED ${showFailure(outcome, failure)}`);
+    console.log(`${line(outcome)}${before === undefined ? '' : ' (kept)'}`);
+    outcomes.push(outcome);
+  }
+  const failed = outcomes.filter(({ failures }) => failures.length > 0).length;
+  console.log(`${outcomes.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\n${USAGE}`);
+  process.exitCode = 2;
+}

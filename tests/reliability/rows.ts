@@ -1,0 +1,19 @@
+/** The rows of the reliability table. */
+import type { Row } from './row';
+import { accumulation } from './rows/accumulation';
+import { checkpoints } from './rows/checkpoints';
+import { hostileFiles } from './rows/hostile-files';
+import { refusedWrites } from './rows/refused-writes';
+import { tape } from './rows/tape';
+import { tokenizers } from './rows/tokenizers';
+import { wrongCalls } from './rows/wrong-calls';
+
+export const rows: readonly Row[] = [
+  tape,
+  wrongCalls,
+  accumulation,
+  hostileFiles,
+  checkpoints,
+  refusedWrites,
+  tokenizers,
+];

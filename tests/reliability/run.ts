@@ -1,0 +1,88 @@
+/** Runs a row and keeps what came out. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Row } from './row';
+
+interface Failure {
+  readonly path: string;
+  readonly what: string;
+  /** What repeats it. */
+  readonly command: string;
+}
+
+/** What came of a row. */
+export interface Outcome {
+  readonly row: string;
+  readonly runs: number;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly failures: readonly Failure[];
+  readonly notes: Readonly<Record<string, number>>;
+}
+
+/** Runs so many cases of a row, or the one case `only`. */
+export async function runRow(
+  row: Row,
+  runs: number,
+  seed: number,
+  only: number | null = null,
+): Promise<Outcome> {
+  const failures: Failure[] = [];
+  const notes: Record<string, number> = {};
+  const start = performance.now();
+  const fail = (path: string, what: string): void => {
+    const one = /^case (\d+)$/.exec(path)?.[1];
+    const command = `npm run reliability -- --row ${row.name} --seed ${seed} --runs ${runs}`;
+    failures.push({
+      path,
+      what,
+      command: one === undefined ? command : `${command} --case ${one}`,
+    });
+  };
+  try {
+    await row.check(runs, seed, {
+      only,
+      fail,
+      note: (name, value) => {
+        notes[name] = value;
+      },
+    });
+  } catch (error) {
+    fail('the row', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  const seconds = (performance.now() - start) / 1000;
+  return { row: row.name, runs, seed, seconds, failures, notes };
+}
+
+/** A failure in full: where, what, and how to see it again. */
+export function showFailure(outcome: Outcome, { path, what, command }: Failure): string {
+  return `${outcome.row}, seed ${outcome.seed}, ${path}: ${what}\n  again: ${command}`;
+}
+
+/** Finished rows in a file, so that an interrupted run goes on. */
+export class Results {
+  private readonly path: string;
+  private readonly kept: Record<string, Outcome>;
+
+  constructor(path: string) {
+    this.path = path;
+    this.kept = existsSync(path)
+      ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Outcome>)
+      : {};
+  }
+
+  /** A row that passed with these settings; undefined when it has yet to. */
+  passed(row: Row, runs: number, seed: number): Outcome | undefined {
+    const outcome = this.kept[row.name];
+    const same = outcome?.runs === runs && outcome.seed === seed;
+    return same && outcome.failures.length === 0 ? outcome : undefined;
+  }
+
+  /** Keeps what came of a row, over what was there of it. */
+  keep(outcome: Outcome): void {
+    this.kept[outcome.row] = outcome;
+    mkdirSync(dirname(this.path), { recursive: true });
+    writeFileSync(`${this.path}.tmp`, `${JSON.stringify(this.kept, null, 2)}\n`);
+    renameSync(`${this.path}.tmp`, this.path);
+  }
+}
