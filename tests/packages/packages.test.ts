@@ -33,6 +33,8 @@ beforeAll(async () => {
   // core/testing needs fast-check, an optional peer; no other optional peer is there.
   project = await projectWith([...tarballs.values(), `fast-check@${fastCheck.version}`]);
   await cp(new URL('./consumer/', import.meta.url), project, { recursive: true });
+  // the same program as CommonJS
+  await cp(join(project, 'types.ts'), join(project, 'types.cts'));
 }, 5 * minutes);
 
 afterAll(async () => {

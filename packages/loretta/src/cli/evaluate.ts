@@ -8,7 +8,7 @@ import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
 import { directionTable } from '../report/table';
 import { command } from './command';
-import { count, integer } from './options';
+import { armArgs, count, integer, runArgs } from './options';
 import { onData, progress } from './progress';
 
 export const evaluate = command({
@@ -19,26 +19,10 @@ export const evaluate = command({
     'loretta evaluate --run loretta-out --arm commutative --rows 1000 --json',
   ],
   args: {
-    run: {
-      type: 'string',
-      valueHint: 'DIR',
-      description: 'Folder of the run',
-      default: 'loretta-out',
-    },
-    arm: {
-      type: 'string',
-      valueHint: 'NAME',
-      description: 'Arm of the run',
-      default: 'transitive',
-    },
+    ...armArgs,
     rows: { type: 'string', valueHint: 'N', description: 'Test rows (default: as in the run)' },
     seed: { type: 'string', valueHint: 'N', description: 'Seed of sampling', default: '17' },
-    backend: {
-      type: 'string',
-      valueHint: 'NAME',
-      description: 'cpu, cpu:relaxed, cpu:none or reference',
-      default: 'cpu',
-    },
+    backend: runArgs.backend,
     json: { type: 'boolean', description: 'Print one line of JSON, no progress', default: false },
   },
   main,

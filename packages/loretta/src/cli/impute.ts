@@ -15,7 +15,7 @@ import { makeFolder, type RunFile, readRun } from '../node/run-folder';
 import { fromBlock } from '../train/data';
 import { command } from './command';
 import { UsageError } from './errors';
-import { count, integer, oneOf } from './options';
+import { armArgs, count, integer, oneOf } from './options';
 import { onData, progress } from './progress';
 import { ENDING, NAMES, readSample, sampleBlock, writeSample } from './samples';
 import { filtersOf, namesOf, positive, type SamplingArgs, samplingArgs } from './sampling';
@@ -31,18 +31,7 @@ export const impute = command({
     'rows.json: [{ "speech": "three.wav" }, { "image": "7.png", "text": "seven" }]',
   ],
   args: {
-    run: {
-      type: 'string',
-      valueHint: 'DIR',
-      description: 'Folder of the run',
-      default: 'loretta-out',
-    },
-    arm: {
-      type: 'string',
-      valueHint: 'NAME',
-      description: 'Arm of the run',
-      default: 'transitive',
-    },
+    ...armArgs,
     manifest: {
       type: 'string',
       description: 'JSON list of rows: image is a PNG file, speech a WAV file, text the words',

@@ -76,6 +76,22 @@ export const runArgs = {
   },
 } as const satisfies ArgsDef;
 
+/** A trained arm. */
+export const armArgs = {
+  run: {
+    type: 'string',
+    valueHint: 'DIR',
+    description: 'Folder of the run',
+    default: 'loretta-out',
+  },
+  arm: {
+    type: 'string',
+    valueHint: 'NAME',
+    description: 'Arm of the run',
+    default: 'transitive',
+  },
+} as const satisfies ArgsDef;
+
 /** An integer from 0. @throws UsageError */
 export function integer(name: string, text: string): number {
   const n = Number(text);

@@ -6,6 +6,7 @@ import { loadData } from '../node/load-data';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
 import { command } from './command';
+import { armArgs } from './options';
 import { onData, progress } from './progress';
 
 export const reportCommand = command({
@@ -13,12 +14,7 @@ export const reportCommand = command({
   description: 'Print the table of a run and write its page',
   examples: ['loretta report --run loretta-out'],
   args: {
-    run: {
-      type: 'string',
-      valueHint: 'DIR',
-      description: 'Folder of the run',
-      default: 'loretta-out',
-    },
+    run: armArgs.run,
     json: { type: 'boolean', description: 'Print the run as one line of JSON', default: false },
   },
   main,

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { trainJudges } from '../evaluate/evaluate';
 import { judgeGenerated } from '../experiment/purity';
 import { evaluateSkill } from '../experiment/skill';
-import { setUp } from '../experiment/warmup';
+import { PROBE_EVERY, setUp } from '../experiment/warmup';
 import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
 import { checkpointPath, type DataChoice, makeFolder, saveTokenizers } from '../node/run-folder';
@@ -67,9 +67,6 @@ function tokenizersOf(choice: Pick<DataChoice, 'imageTokenizer' | 'speechTokeniz
   const { imageTokenizer: image = 'patches', speechTokenizer: speech = 'mfcc' } = choice;
   return `--image-tokenizer ${image} --speech-tokenizer ${speech}`;
 }
-
-/** Steps between measurements of the generator's skill before the gate is open. */
-const PROBE_EVERY = 100;
 
 async function main(args: Args): Promise<void> {
   const name = oneOf('arm', args.arm, ARMS);

@@ -139,7 +139,7 @@ export interface WarmUpOptions extends Abortable {
 }
 
 /** Steps between measurements of the generator's skill. */
-const PROBE_EVERY = 100;
+export const PROBE_EVERY = 100;
 
 /**
  * Commutative training until the generator is skilled enough for its samples to teach (LORETTA §7.3, point 5).
