@@ -43,7 +43,7 @@ async function main(folder: string): Promise<void> {
 try {
   if (values.model === undefined)
     throw new Error(
-      'finetune-stories: --model DIR is missing: a folder with stories260K.bin and tok512.bin',
+      'finetune-stories: --model DIR is missing: a folder with stories260K.bin and tok512.bin, of karpathy/tinyllamas on Hugging Face',
     );
   await main(values.model);
 } catch (error) {

@@ -23,6 +23,7 @@ beforeAll(async () => {
       ],
       ['layer.bias', { dtype: 'F16', shape: [2], data: Float32Array.of(0.5, 0.25) }],
       ['empty', { dtype: 'I32', shape: [0], data: new Int32Array(0) }],
+      ['exp_avg/layer.weight', { dtype: 'F32', shape: [2, 3], data: new Float32Array(6) }],
     ]),
     { step: '7', odd: 'a\u001b[31mb' },
   );
@@ -36,7 +37,9 @@ describe('inspect', () => {
   it('shows tensors, metadata and totals', () => {
     const { code, out, err } = loretta('inspect', 'some.safetensors');
     expect([code, err]).toEqual([0, '']);
-    expect(out).toMatch(/^some\.safetensors {2}[\d.]+ B, 8 numbers in 3 tensors\n/);
+    expect(out).toMatch(
+      /^some\.safetensors {2}[\d.]+ B, 8 numbers and 6 of an optimiser's state in 4 tensors\n/,
+    );
     expect(out).toMatch(/layer\.weight +F32 \[2, 3\] +24 B/);
     expect(out).toMatch(/layer\.bias +F16 \[2\] +4 B/);
     expect(out).toContain('step: 7');
@@ -54,9 +57,13 @@ describe('inspect', () => {
     );
     const { files } = JSON.parse(out);
     expect(files[0].parameters).toBe(8);
-    const [bias, weight] = [...files[0].tensors].sort((a, b) => a.name.localeCompare(b.name));
-    expect(bias.stats).toEqual({ min: 0.25, max: 0.5, mean: 0.375, nonFinite: 0 });
-    expect(weight.stats).toEqual({ min: -4, max: 6, mean: 1.6, nonFinite: 1 });
+    const named = new Map(files[0].tensors.map((t: { name: string }) => [t.name, t]));
+    expect(named.get('layer.bias')).toMatchObject({
+      stats: { min: 0.25, max: 0.5, mean: 0.375, nonFinite: 0 },
+    });
+    expect(named.get('layer.weight')).toMatchObject({
+      stats: { min: -4, max: 6, mean: 1.6, nonFinite: 1 },
+    });
   });
 
   it.each([

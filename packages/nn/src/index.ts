@@ -26,6 +26,7 @@ export { CheckpointError, NpyError, SafetensorsError, StateDictError } from './e
 export {
   type CheckpointParts,
   checkpointBytes,
+  isOptimizerState,
   restoreCheckpoint,
   weightsBytes,
 } from './files/checkpoint';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { setBackend, sizeOf } from '@loretta-ts/core';
-import type { HostTensor } from '@loretta-ts/nn';
+import { type HostTensor, isOptimizerState } from '@loretta-ts/nn';
 import { loadLlama2c, loadSafetensors, readSafetensorsHeader } from '@loretta-ts/nn/node';
 import { DataError } from '../data/errors';
 import { chooseBackend } from '../node/choose-backend';
@@ -72,8 +72,10 @@ interface FileInfo {
   readonly file: string;
   readonly bytes: number;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Numbers in all tensors of the file, shown or not. */
+  /** Numbers in all tensors of the file, shown or not, without the optimiser's. */
   readonly parameters: number;
+  /** Numbers of an optimiser's state. */
+  readonly optimizerState: number;
   readonly tensors: readonly TensorInfo[];
 }
 
@@ -88,8 +90,9 @@ async function main(args: Args): Promise<void> {
   }
   for (const info of files) console.log(pageOf(info, limit));
   if (files.length > 1) {
-    const total = files.reduce((n, f) => n + f.parameters, 0);
-    console.log(`all ${files.length} files: ${total.toLocaleString('en')} numbers`);
+    const parameters = files.reduce((n, f) => n + f.parameters, 0);
+    const optimizerState = files.reduce((n, f) => n + f.optimizerState, 0);
+    console.log(`all ${files.length} files: ${countText({ parameters, optimizerState })}`);
   }
 }
 
@@ -121,9 +124,15 @@ async function describe(path: string, { filter, stats }: Args): Promise<FileInfo
     bytes: entry.end - entry.begin,
     ...(values === null ? {} : { stats: statsOf(values.get(entry.name)!) }),
   }));
-  const parameters = entries.reduce((n, e) => n + sizeOf(e.shape), 0);
-  return { file: path, bytes, metadata: Object.fromEntries(metadata), parameters, tensors };
+  return {
+    ...{ file: path, bytes, metadata: Object.fromEntries(metadata), tensors },
+    parameters: numbersIn(entries.filter(({ name }) => !isOptimizerState(name))),
+    optimizerState: numbersIn(entries.filter(({ name }) => isOptimizerState(name))),
+  };
 }
+
+const numbersIn = (tensors: readonly { readonly shape: readonly number[] }[]): number =>
+  tensors.reduce((n, { shape }) => n + sizeOf(shape), 0);
 
 /** Tensors of llama2.c are not named in its file: they are shown as the decoder names them. */
 async function describeLlama2c(
@@ -146,9 +155,10 @@ async function describeLlama2c(
     const tensors = model.namedParameters().map(([name, { value }]) => ({
       ...{ name, dtype: 'F32', shape: value.shape, bytes: 4 * value.size },
     }));
-    const parameters = tensors.reduce((n, t) => n + sizeOf(t.shape), 0);
-    const metadata = { config: JSON.stringify(model.config) };
-    return { file: path, bytes, metadata, parameters, tensors: tensors.filter(wanted) };
+    return {
+      ...{ file: path, bytes, metadata: { config: JSON.stringify(model.config) } },
+      ...{ parameters: numbersIn(tensors), optimizerState: 0, tensors: tensors.filter(wanted) },
+    };
   } finally {
     model.dispose();
   }
@@ -171,7 +181,19 @@ function statsOf({ data }: HostTensor): Stats {
     : { min, max, mean: sum / finite, nonFinite };
 }
 
-function pageOf({ file, bytes, metadata, parameters, tensors }: FileInfo, limit: number): string {
+/** `1,200 numbers`, and those of an optimiser beside them where there are any. */
+function countText({
+  parameters,
+  optimizerState,
+}: Pick<FileInfo, 'parameters' | 'optimizerState'>): string {
+  const own = `${parameters.toLocaleString('en')} numbers`;
+  return optimizerState === 0
+    ? own
+    : `${own} and ${optimizerState.toLocaleString('en')} of an optimiser's state`;
+}
+
+function pageOf(info: FileInfo, limit: number): string {
+  const { file, bytes, metadata, tensors } = info;
   const shown = limit === 0 ? tensors : tensors.slice(0, limit);
   const rows = shown.map((t) => [
     oneLine(t.name),
@@ -190,7 +212,7 @@ function pageOf({ file, bytes, metadata, parameters, tensors }: FileInfo, limit:
   );
   const notes = Object.entries(metadata).map(([key, value]) => `  ${key}: ${oneLine(value)}`);
   return [
-    `${basename(file)}  ${sizeText(bytes)}, ${parameters.toLocaleString('en')} numbers in ${tensors.length} tensors`,
+    `${basename(file)}  ${sizeText(bytes)}, ${countText(info)} in ${tensors.length} tensors`,
     ...notes,
     ...lines,
     ...(shown.length < tensors.length ? [`  … ${tensors.length - shown.length} more`] : []),

@@ -115,7 +115,13 @@ async function main(args: Args): Promise<void> {
     while (setup.trainer.steps < config.train.steps && !signal.aborted) {
       const { steps } = setup.trainer;
       if (!open && steps >= earliest && (steps - earliest) % PROBE_EVERY === 0) {
-        const found = await evaluateSkill(setup, data, judges, config);
+        const found = await evaluateSkill(setup, data, judges, config, { signal }).catch(
+          (error) => {
+            if (signal.aborted) return null;
+            throw error;
+          },
+        );
+        if (found === null) break;
         open = found.least >= skill || steps >= latest;
         if (!args.json)
           console.error(

@@ -16,6 +16,9 @@ export interface CheckpointParts {
 
 const STEPS = 'optimizer.steps';
 
+/** Whether a tensor of a checkpoint is an optimiser's state, `STATE/NAME`, and not a parameter. */
+export const isOptimizerState = (name: string): boolean => name.includes('/');
+
 /**
  * A checkpoint's bytes. A model with a JSON `config` (a `Decoder`) has it stored under the metadata key `config`.
  * @param parts.metadata any more strings; keys `config` and `optimizer.steps` are taken
@@ -53,7 +56,7 @@ export function restoreCheckpoint(
   }
   const own = new Map<string, HostTensor>();
   const state = new Map<string, HostTensor>();
-  for (const [name, t] of tensors) (name.includes('/') ? state : own).set(name, t);
+  for (const [name, t] of tensors) (isOptimizerState(name) ? state : own).set(name, t);
   model.loadStateDict(own);
   optimizer?.loadStateDict(state, Number(steps));
   return metadata;
@@ -66,7 +69,7 @@ export function restoreCheckpoint(
  */
 export function weightsBytes(checkpoint: Uint8Array, dtype: SaveDType): Uint8Array {
   const { tensors, metadata } = parseSafetensors(checkpoint);
-  const own = [...tensors].filter(([name]) => !name.includes('/'));
+  const own = [...tensors].filter(([name]) => !isOptimizerState(name));
   const { [STEPS]: _steps, ...rest } = Object.fromEntries(metadata);
   return serializeSafetensors(
     new Map(own.map(([name, t]) => [name, inFileDType(name, t, dtype)])),
