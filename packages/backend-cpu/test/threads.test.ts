@@ -172,7 +172,9 @@ it('a job has room for the arguments of every kernel that may be cut', () => {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
   const kernels = new Map(Object.entries(instantiate(compileKernels('simd', true), memory)));
   const room = controlOf(new SharedArrayBuffer(controlBytes)).args.length;
-  const wide = sharedKernels.filter((name) => (kernels.get(name) as { length: number }).length > room);
+  const wide = sharedKernels.filter(
+    (name) => (kernels.get(name) as { length: number }).length > room,
+  );
   expect(wide).toEqual([]);
   expect(sharedKernels.length).toBeGreaterThan(20);
 });
