@@ -5,6 +5,7 @@ import { checkpoints } from './rows/checkpoints';
 import { determinism } from './rows/determinism';
 import { hostileFiles } from './rows/hostile-files';
 import { refusedWrites } from './rows/refused-writes';
+import { replay } from './rows/replay';
 import { resume } from './rows/resume';
 import { tape } from './rows/tape';
 import { tokenizers } from './rows/tokenizers';
@@ -19,5 +20,6 @@ export const rows: readonly Row[] = [
   refusedWrites,
   tokenizers,
   determinism,
+  replay,
   resume,
 ];
