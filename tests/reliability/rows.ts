@@ -7,6 +7,7 @@ import { hostileFiles } from './rows/hostile-files';
 import { refusedWrites } from './rows/refused-writes';
 import { replay } from './rows/replay';
 import { resume } from './rows/resume';
+import { soak } from './rows/soak';
 import { tape } from './rows/tape';
 import { tokenizers } from './rows/tokenizers';
 import { wrongCalls } from './rows/wrong-calls';
@@ -22,4 +23,5 @@ export const rows: readonly Row[] = [
   determinism,
   replay,
   resume,
+  soak,
 ];
