@@ -38,11 +38,9 @@ function worldOf(seed: number): TrainData {
     ],
   });
   const { modalities, pairs, test } = toyData(toy, { seed, trainPerClass: 30, testPerClass: ROWS });
-  const [A, B, C] = ['A', 'B', 'C'].map((name) => modalities[name]!) as [
-    TokenData,
-    TokenData,
-    TokenData,
-  ];
+  const { A, B, C } = Object.fromEntries(
+    Object.values(modalities).map((m): [string, TokenData] => [m.name, m]),
+  ) as Record<'A' | 'B' | 'C', TokenData>;
   /** An id becomes a place in space. */
   const random = hostRandom(seed + 1);
   const places = Float32Array.from({ length: toy.alphabet * Z }, () => 4 * random.uniform() - 2);

@@ -12,7 +12,11 @@ const GROWTH = 1.15;
 const WINDOW = 5;
 
 /** Runs a process to its end; `onRound` hears of each round. @throws unless it ends as it was told to */
-async function live(life: Life, onRound: (round: number) => void): Promise<RoundReport[]> {
+async function live(
+  life: Life,
+  onRound: (round: number) => void,
+  stop: AbortSignal,
+): Promise<RoundReport[]> {
   const reports: RoundReport[] = [];
   let read = 0;
   const { code, signal, err } = await runChild(
@@ -30,6 +34,7 @@ async function live(life: Life, onRound: (round: number) => void): Promise<Round
       }
     },
     120 + 10 * life.rounds,
+    stop,
   );
   const want = life.kill === null ? 0 : 'SIGKILL';
   must(
@@ -84,6 +89,8 @@ export const soak: Row = {
         return join(directory, name);
       };
       const [calm, wild] = [folder('calm'), folder('wild')];
+      const controller = new AbortController();
+      const stop = controller.signal;
       const done = { calm: 0, wild: 0 };
       const onRound =
         (of: 'calm' | 'wild') =>
@@ -95,12 +102,17 @@ export const soak: Row = {
         const lives: RoundReport[][] = [];
         const path = join(wild, 'model');
         for (const kill of [...kills, null])
-          lives.push(await live({ seed, rounds, path, faults, kill }, onRound('wild')));
+          lives.push(await live({ seed, rounds, path, faults, kill }, onRound('wild'), stop));
         return lives;
       };
       try {
         const whole: Life = { seed, rounds, path: join(calm, 'model'), faults: [], kill: null };
-        const [want, lives] = await Promise.all([live(whole, onRound('calm')), broken()]);
+        const both = [live(whole, onRound('calm'), stop), broken()] as const;
+        const [want, lives] = await Promise.all(both).catch(async (error) => {
+          controller.abort();
+          await Promise.allSettled(both);
+          throw error;
+        });
         must(want.length === rounds, () => `${want.length} rounds of ${rounds}`);
         const got = lives.flat();
         for (const r of got) {
