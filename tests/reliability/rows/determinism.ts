@@ -17,10 +17,10 @@ function draw(random: HostRandom, index: number): Plan {
     kind,
     seed: random.int(2 ** 20),
     steps: STEPS,
-    dim: pick(random, [48, 64]),
+    dim: pick(random, [64, 80]),
     layers: 1 + random.int(2),
-    batch: 6 + random.int(5),
-    length: images ? 8 : kind === 'loretta' ? 8 + random.int(4) : 24 + random.int(12),
+    batch: (images ? 14 : 8) + random.int(5),
+    length: images ? 8 : kind === 'loretta' ? 8 + random.int(4) : 32 + random.int(9),
     dropout: pick(random, [0.1, 0.2, 0.3]),
   };
 }

@@ -77,8 +77,8 @@ function checkMemory(reports: readonly RoundReport[], whose: string, report: Rep
 export const soak: Row = {
   name: 'soak',
   holds: 'a training that is killed, refused and spoiled ends with the bits of one that was not',
-  ci: 140,
-  release: 2800,
+  ci: 170,
+  release: 3500,
   // one case, whose rounds are the runs
   check: (rounds, seed, report) =>
     eachCase(1, seed, { ...report, progress: () => {} }, async () => {
