@@ -49,7 +49,7 @@ export interface ReplayCase {
 }
 
 /** Random integers below a limit. */
-export function ids(random: HostRandom, shape: Shape, limit: number): Tensor {
+function ids(random: HostRandom, shape: Shape, limit: number): Tensor {
   const size = shape.reduce((n, d) => n * d, 1);
   return tensor(
     Int32Array.from({ length: size }, () => random.int(limit)),
