@@ -5,6 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { Report } from './row';
 import { rows } from './rows';
 import { type Outcome, Results, runRow, showFailure } from './run';
 
@@ -49,6 +50,20 @@ function line({ row, runs, seconds, failures, notes }: Outcome): string {
   ].join('  ');
 }
 
+/** Milliseconds between two lines of progress; the first comes after so many as well. */
+const BETWEEN = process.stderr.isTTY ? 2000 : 30_000;
+
+/** Tells on stderr how far a row is: on a terminal in place. */
+function progressOf(name: string): Report['progress'] {
+  let last = performance.now();
+  return (done, total) => {
+    if (performance.now() - last < BETWEEN || done === total) return;
+    last = performance.now();
+    const text = `${name}: ${done} of ${total}`;
+    process.stderr.write(process.stderr.isTTY ? `\r${text}\x1b[K\r` : `${text}\n`);
+  };
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const options = parse(argv);
   const chosen = rows.filter(({ name }) => options.row === undefined || name === options.row);
@@ -65,7 +80,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const row of chosen) {
     const n = runs ?? row.release;
     const before = options.fresh || only !== null ? undefined : results.passed(row, n, seed);
-    const outcome = before ?? (await runRow(row, n, seed, only));
+    const outcome = before ?? (await runRow(row, n, seed, only, progressOf(row.name)));
     if (only === null) results.keep(outcome);
     for (const failure of outcome.failures) console.log(`FAILED ${showFailure(outcome, failure)}`);
     console.log(`${line(outcome)}${before === undefined ? '' : ' (kept)'}`);

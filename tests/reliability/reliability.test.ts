@@ -9,7 +9,7 @@ const SEED = 1;
 describe('reliability', () => {
   it.each(rows.map((row) => [row.name, row] as const))(
     '%s',
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     async (_, row) => {
       const outcome = await runRow(row, row.ci, SEED);
       expect(outcome.failures.map((failure) => showFailure(outcome, failure)).join('\n')).toBe('');

@@ -9,6 +9,8 @@ export interface Report {
   fail(path: string, what: string): void;
   /** A figure for the table: cases refused, the slowest, and so on. */
   note(name: string, value: number): void;
+  /** How far the row is, for those who wait. */
+  progress(done: number, total: number): void;
 }
 
 /** Runs so many cases of a seed. Returns when all ran; failures go to the report. */
@@ -52,6 +54,7 @@ export async function eachCase(
         error instanceof Error ? (error.stack ?? error.message) : `${error}`,
       );
     }
+    report.progress(i + 1 - from, to - from);
   }
 }
 

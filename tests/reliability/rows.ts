@@ -2,8 +2,12 @@
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
+import { determinism } from './rows/determinism';
 import { hostileFiles } from './rows/hostile-files';
 import { refusedWrites } from './rows/refused-writes';
+import { replay } from './rows/replay';
+import { resume } from './rows/resume';
+import { soak } from './rows/soak';
 import { tape } from './rows/tape';
 import { tokenizers } from './rows/tokenizers';
 import { wrongCalls } from './rows/wrong-calls';
@@ -16,4 +20,8 @@ export const rows: readonly Row[] = [
   checkpoints,
   refusedWrites,
   tokenizers,
+  determinism,
+  replay,
+  resume,
+  soak,
 ];

@@ -1,7 +1,7 @@
 /** Runs a row and keeps what came out. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Row } from './row';
+import type { Report, Row } from './row';
 
 interface Failure {
   readonly path: string;
@@ -20,12 +20,13 @@ export interface Outcome {
   readonly notes: Readonly<Record<string, number>>;
 }
 
-/** Runs so many cases of a row, or the one case `only`. */
+/** Runs so many cases of a row, or the one case `only`; `progress` hears how far it is. */
 export async function runRow(
   row: Row,
   runs: number,
   seed: number,
   only: number | null = null,
+  progress: Report['progress'] = () => {},
 ): Promise<Outcome> {
   const failures: Failure[] = [];
   const notes: Record<string, number> = {};
@@ -46,6 +47,7 @@ export async function runRow(
       note: (name, value) => {
         notes[name] = value;
       },
+      progress,
     });
   } catch (error) {
     fail('the row', error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -21,6 +21,7 @@ import {
   remainder,
   rmsNorm,
   rope,
+  selectiveScan,
   setBackend,
   silu,
   softmax,
@@ -34,6 +35,9 @@ import {
 } from '@loretta-ts/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cpu } from '../src/index';
+import { controlBytes, controlOf } from '../src/threads/control';
+import { sharedKernels } from '../src/threads/threaded';
+import { compileKernels, instantiate } from '../src/wasm/module';
 import './kernel-harness';
 
 const x = (seed: number, ...shape: number[]): Tensor => normal(key(seed), shape);
@@ -122,6 +126,14 @@ const cases: readonly (readonly [string, () => Tensor[]])[] = [
       ),
   ],
   [
+    'selectiveScan',
+    () =>
+      grads(
+        [x(0, 5, 33, 70), x(1, 5, 33, 70).square(), x(2, 33, 9), x(3, 5, 70, 9), x(4, 5, 70, 9)],
+        (u, delta, A, B, C) => selectiveScan(u!, delta!, A!.square().neg(), B!, C!),
+      ),
+  ],
+  [
     'adamw',
     () => {
       const [p, g, m, v] = [0, 1, 2, 3].map((s) => x(s, 90001));
@@ -154,6 +166,17 @@ describe.each(['simd', 'relaxed-simd'] as const)('threads, %s', (simd) => {
       });
     }
   });
+});
+
+it('a job has room for the arguments of every kernel that may be cut', () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true });
+  const kernels = new Map(Object.entries(instantiate(compileKernels('simd', true), memory)));
+  const room = controlOf(new SharedArrayBuffer(controlBytes)).args.length;
+  const wide = sharedKernels.filter(
+    (name) => (kernels.get(name) as { length: number }).length > room,
+  );
+  expect(wide).toEqual([]);
+  expect(sharedKernels.length).toBeGreaterThan(20);
 });
 
 describe('workers', () => {

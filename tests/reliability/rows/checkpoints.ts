@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { loadSafetensors, saveSafetensors } from '@loretta-ts/nn/node';
 import { commandOf, runChild } from '../child';
 import { eachCase, must, pick, type Row } from '../row';
-
-const MOMENTS = ['write', 'fsync', 'rename', 'renamed'] as const;
+import { WRITE_STEPS } from '../write-faults';
 
 /** The version of a complete file: every number of it is that version. */
 async function versionOf(path: string): Promise<number> {
@@ -39,7 +38,7 @@ export const checkpoints: Row = {
           { version: '0' },
         );
         const within = index % 3 !== 2;
-        const moment = within ? pick(random, MOMENTS) : 'none';
+        const moment = within ? pick(random, WRITE_STEPS) : 'none';
         const delay = random.int(40);
         const args = [path, moment, String(random.int(4)), '1', String(size)];
         let saved = false;

@@ -1,41 +1,12 @@
 /** The child of the checkpoints row: saves one version after another to the path given, until it is killed. */
-import fs from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { saveSafetensors } from '@loretta-ts/nn/node';
+import { onWriteSteps } from '../write-faults';
 
 const [path = '', moment = '', at = '', first = '', bytes = ''] = process.argv.slice(2);
 let calls = 0;
-/** At the chosen call of the chosen step the process dies before, or after half of it. */
-const due = (step: string): boolean => step === moment && calls++ === Number(at);
-const die = (): void => {
-  process.kill(process.pid, 'SIGKILL');
-};
+// at the chosen call of the chosen step
+onWriteSteps((step) => (step === moment && calls++ === Number(at) ? 'die' : null));
 
-const { open, rename } = fs;
-fs.rename = async (from, to) => {
-  if (due('rename')) die();
-  await rename(from, to);
-  if (due('renamed')) die();
-};
-fs.open = async (...args: Parameters<typeof open>) => {
-  const file = await open(...args);
-  const write = file.writeFile.bind(file);
-  const sync = file.sync.bind(file);
-  file.writeFile = async (data, options) => {
-    if (due('write')) {
-      await file.write((data as Uint8Array).subarray(0, (data as Uint8Array).length / 2));
-      die();
-    }
-    await write(data, options);
-  };
-  file.sync = async () => {
-    if (due('fsync')) die();
-    await sync();
-  };
-  return file;
-};
-syncBuiltinESMExports();
-
-const { saveSafetensors } = await import('@loretta-ts/nn/node');
 for (let version = Number(first); ; version++) {
   const data = new Float32Array(Number(bytes) / 4).fill(version);
   await saveSafetensors(
