@@ -227,6 +227,16 @@ describe('wrong use', () => {
     expect(() => new VqVae({ ...IMAGES, ...wrong }, null)).toThrow(ValueError);
   });
 
+  it.each([
+    ['quantizer', 'fsq'],
+    ['upsampling', 'resize'],
+    ['dtype', 'i32'],
+    ['depth', 3],
+  ])('a configuration with the %s %s', (field, value) => {
+    const wrong = { ...IMAGES, [field]: value };
+    expect(() => new VqVae(wrong, null)).toThrow(new RegExp(`^VqVae: ${field} is`));
+  });
+
   it('every parameter gets a gradient', async () => {
     for (const [, config] of CONFIGS) {
       const model = new VqVae(config, key(1));

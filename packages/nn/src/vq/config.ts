@@ -35,7 +35,7 @@ export interface VqVaeConfig {
 /** A configuration with its defaults. */
 export type ResolvedVqVaeConfig = Required<VqVaeConfig>;
 
-/** Fills the defaults in. @throws ValueError for sizes out of range */
+/** Fills the defaults in. @throws ValueError for sizes out of range, and for fields and choices that there are not */
 export function resolveVqVaeConfig(config: VqVaeConfig): ResolvedVqVaeConfig {
   const decay = config.decay === undefined ? 0.99 : config.decay;
   const full: ResolvedVqVaeConfig = {
@@ -53,6 +53,19 @@ export function resolveVqVaeConfig(config: VqVaeConfig): ResolvedVqVaeConfig {
     revive: config.revive ?? (decay === null ? 0 : 0.03),
     dtype: config.dtype ?? 'f32',
   };
+  for (const name of Object.keys(config)) {
+    if (!(name in full))
+      throw new ValueError('VqVae', `${name} is not a field: it is one of ${Object.keys(full)}`);
+  }
+  const choices: Readonly<Record<string, readonly string[]>> = {
+    ...{ quantizer: ['vq', 'gumbel'], upsampling: ['transposed', 'nearest'] },
+    dtype: ['f32', 'f64'],
+  };
+  for (const [name, allowed] of Object.entries(choices)) {
+    const chosen = full[name as keyof ResolvedVqVaeConfig];
+    if (!allowed.includes(String(chosen)))
+      throw new ValueError('VqVae', `${name} is '${chosen}', not one of ${allowed}`);
+  }
   if (full.size.length !== 1 && full.size.length !== 2) {
     throw new ValueError('VqVae', `size [${full.size.join(', ')}]: give [t] or [h, w]`);
   }
