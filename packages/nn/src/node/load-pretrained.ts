@@ -5,6 +5,7 @@ import type { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
 import { Fields } from '../files/json-fields';
 import type { LoadOptions } from '../files/llama2c';
+import { isPickleName, pickleRefusal } from '../files/pickle';
 import { named, readJson } from './files';
 import { exists, loadHfFolder, loadLlama2c } from './models';
 
@@ -65,13 +66,18 @@ async function fromLlama2c(path: string, options: LoadOptions): Promise<Pretrain
 }
 
 async function llama2cFile(directory: string): Promise<string> {
-  const files = (await readdir(directory, { withFileTypes: true }))
+  const names = (await readdir(directory, { withFileTypes: true }))
     .filter((entry) => !entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => /\.(bin|safetensors)$/.test(name) && !/^tok.*\.bin$/.test(name))
     .sort();
+  const files = names.filter(
+    (name) =>
+      !isPickleName(name) && /\.(bin|safetensors)$/.test(name) && !/^tok.*\.bin$/.test(name),
+  );
   const [first] = files;
   if (first === undefined) {
+    const pickle = names.find(isPickleName);
+    if (pickle !== undefined) throw new CheckpointError(pickleRefusal(join(directory, pickle)));
     throw new CheckpointError(
       `${directory}: neither config.json nor a llama2.c checkpoint (.bin or .safetensors) is there`,
     );

@@ -1,12 +1,13 @@
 /** Decoders from folders and files on disk. */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
 import { checkHfTensors, decoderConfigFromHf, fromHfTensors } from '../files/hf';
 import type { TensorInfo } from '../files/hf-format';
 import { short } from '../files/json-fields';
 import { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from '../files/llama2c';
+import { isPickleName, pickleRefusal } from '../files/pickle';
 import type { HostTensor } from '../host';
 import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from './files';
 
@@ -41,6 +42,7 @@ export async function loadHfTensors(directory: string): Promise<Map<string, Host
 
 /** A decoder from a legacy llama2.c file (`.bin`), or from safetensors with Meta's names. */
 export async function loadLlama2c(path: string, options: LoadOptions = {}): Promise<Decoder> {
+  if (isPickleName(basename(path))) throw new CheckpointError(pickleRefusal(path));
   if (path.endsWith('.safetensors')) {
     const file = await loadSafetensors(path);
     return named(path, () => decoderFromMetaNames(file, options));
@@ -61,6 +63,8 @@ async function weightFiles(directory: string): Promise<WeightFiles> {
   if (await exists(single)) return { paths: [single], places: null };
   const index = join(directory, 'model.safetensors.index.json');
   if (!(await exists(index))) {
+    const pickle = (await readdir(directory)).sort().find(isPickleName);
+    if (pickle !== undefined) throw new CheckpointError(pickleRefusal(join(directory, pickle)));
     throw new CheckpointError(
       `${directory}: neither model.safetensors nor model.safetensors.index.json is there`,
     );
