@@ -10,6 +10,7 @@ import { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from '../f
 import { isPickleName, pickleRefusal } from '../files/pickle';
 import type { HostTensor } from '../host';
 import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from './files';
+import { recoverFolder } from './folder';
 
 /**
  * A decoder from a Hugging Face folder: `config.json`, and `model.safetensors` or shards with
@@ -17,7 +18,8 @@ import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from '.
  * with the configuration before weights are read or allocated.
  * @throws CheckpointError, SafetensorsError in one line
  */
-export async function loadHfFolder(directory: string, options: LoadOptions = {}): Promise<Decoder> {
+export async function loadHfFolder(from: string, options: LoadOptions = {}): Promise<Decoder> {
+  const directory = await recoverFolder(from);
   const config = await readJson(join(directory, 'config.json'));
   const decoderConfig = named(directory, () => decoderConfigFromHf(config, options));
   const files = await weightFiles(directory);
@@ -37,7 +39,7 @@ export async function loadHfFolder(directory: string, options: LoadOptions = {})
 
 /** All tensors of a Hugging Face folder, from one file or its shards. */
 export async function loadHfTensors(directory: string): Promise<Map<string, HostTensor>> {
-  return await tensorsOf(await weightFiles(directory));
+  return await tensorsOf(await weightFiles(await recoverFolder(directory)));
 }
 
 /** A decoder from a legacy llama2.c file (`.bin`), or from safetensors with Meta's names. */
