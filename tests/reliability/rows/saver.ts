@@ -2,7 +2,7 @@
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
-const [path = '', moment = '', at = '', first = '', bytes = ''] = process.argv.slice(2);
+const [kind = '', path = '', moment = '', at = '', first = '', bytes = ''] = process.argv.slice(2);
 let calls = 0;
 /** At the chosen call of the chosen step the process dies before, or after half of it. */
 const due = (step: string): boolean => step === moment && calls++ === Number(at);
@@ -22,7 +22,8 @@ fs.open = async (...args: Parameters<typeof open>) => {
   const sync = file.sync.bind(file);
   file.writeFile = async (data, options) => {
     if (due('write')) {
-      await file.write((data as Uint8Array).subarray(0, (data as Uint8Array).length / 2));
+      const whole = Buffer.from(data as Uint8Array);
+      await file.write(whole.subarray(0, whole.length / 2));
       die();
     }
     await write(data, options);
@@ -35,14 +36,12 @@ fs.open = async (...args: Parameters<typeof open>) => {
 };
 syncBuiltinESMExports();
 
-const { saveSafetensors } = await import('@loretta-ts/nn/node');
+const { referenceBackend } = await import('@loretta-ts/backend-cpu');
+const { setBackend } = await import('@loretta-ts/core');
+const { saved } = await import('../versions');
+setBackend(referenceBackend());
 for (let version = Number(first); ; version++) {
-  const data = new Float32Array(Number(bytes) / 4).fill(version);
-  await saveSafetensors(
-    path,
-    new Map([['weights', { dtype: 'F32', shape: [data.length], data }]]),
-    { version: String(version) },
-  );
+  await saved[kind as keyof typeof saved].save(path, version, Number(bytes));
   // what is on the disk now must never be lost again
   process.stdout.write(`${version}\n`);
 }
