@@ -37,6 +37,36 @@ export function damageBytes(random: HostRandom, bytes: Uint8Array): Uint8Array {
   return copy;
 }
 
+/** Where a number stands in a file: its bytes, 1, 2 or 4, and whether the first is the upper one. */
+export interface NumberField {
+  readonly at: number;
+  readonly bytes: 1 | 2 | 4;
+  readonly big?: boolean;
+}
+
+/** A copy with one or two numbers of its structure changed: extreme, or off by little. */
+export function damageFields(
+  random: HostRandom,
+  file: Uint8Array,
+  fields: readonly NumberField[],
+): Uint8Array {
+  const copy = Uint8Array.from(file);
+  const view = new DataView(copy.buffer);
+  for (let n = 1 + random.int(2); n > 0; n--) {
+    const { at, bytes, big = false } = pick(random, fields);
+    const end = 2 ** (8 * bytes);
+    const old = bytes === 4 ? view.getUint32(at, !big) : copy[at]!;
+    const value = pick(random, [
+      ...[0, 1, end - 1, end / 2, end / 2 - 1],
+      ...[old + 1, old - 1, 2 * old, random.int(end), 2 ** random.int(8 * bytes)],
+    ]);
+    if (bytes === 4) view.setUint32(at, value, !big);
+    else if (bytes === 2) view.setUint16(at, value, !big);
+    else copy[at] = value;
+  }
+  return copy;
+}
+
 type Json = unknown;
 
 const RUBBISH: readonly Json[] = [

@@ -36,8 +36,10 @@ export function onWriteSteps(decide: (step: WriteStep) => 'die' | 'refuse' | nul
     const sync = file.sync.bind(file);
     file.writeFile = async (data, options) => {
       const what = decide('write');
-      if (what !== null)
-        await file.write((data as Uint8Array).subarray(0, (data as Uint8Array).length / 2));
+      if (what !== null) {
+        const whole = Buffer.from(data as Uint8Array);
+        await file.write(whole.subarray(0, whole.length / 2));
+      }
       take('write', what);
       await write(data, options);
     };

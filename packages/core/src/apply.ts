@@ -2,7 +2,7 @@
 import type { CoreName, FusedName, OpAttrs, OpName } from './attrs';
 import type { Backend, Kernel } from './backend';
 import { type Aval, showAval, sizeOf } from './dtype';
-import { BackendError, CaptureError, DTypeError } from './errors';
+import { BackendError, CaptureError, DTypeError, ShapeError } from './errors';
 import type { Op } from './op';
 import { frame, getBackend, withFrame } from './runtime';
 import { tidy } from './scope';
@@ -10,6 +10,8 @@ import { Storage } from './storage';
 import { openTapes, ruleOf } from './tape';
 import { Tensor, ValueRef } from './tensor';
 
+/** Most elements of a tensor. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
 const NO_TAPES = Object.freeze([]) as readonly never[];
 
 /** A tensor on fresh memory, registered with the running scope. */
@@ -47,6 +49,7 @@ export function apply<N extends OpName>(
 ): readonly Tensor[] {
   for (const t of ins) t.assertLive(op.name);
   const avals = op.infer(ins, attrs);
+  for (const aval of avals) checkSize(op.name, aval);
   const { trace, recording, reads } = frame();
   const tapes = openTapes(ins);
   if (donate && tapes.length > 0) {
@@ -70,6 +73,17 @@ export function apply<N extends OpName>(
   }
   if (donate) for (const i of op.donates ?? []) ins[i]!.dispose();
   return outs;
+}
+
+/** @throws ShapeError before anything is allocated: indices are 32-bit integers */
+function checkSize(op: string, aval: Aval): void {
+  const size = sizeOf(aval.shape);
+  if (size <= MAX_ELEMENTS) return;
+  throw new ShapeError(
+    op,
+    `${showAval(aval)} has ${size} elements, more than ${MAX_ELEMENTS}: split it`,
+    [aval.shape],
+  );
 }
 
 /** `apply` for ops with one output. */

@@ -256,3 +256,12 @@ describe('donation', () => {
     ).toThrow(CaptureError);
   });
 });
+
+it('more elements than indices can count are refused before anything is allocated', () => {
+  const before = backend.memory().buffers;
+  expect(() => zeros([2 ** 31])).toThrow(ShapeError);
+  expect(() => normal(key(1), [2 ** 16, 2 ** 15])).toThrow(
+    /: i32\[2,2147483648\] has 4294967296 elements, more than 2147483647/,
+  );
+  expect(backend.memory().buffers).toBe(before);
+});

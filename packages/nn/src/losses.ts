@@ -75,6 +75,7 @@ export function crossEntropyLoss(
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw new ValueError('crossEntropyLoss', `labelSmoothing is ${smoothing}, not in [0, 1]`);
   }
+  wantReduction('crossEntropyLoss', reduction);
   const v = classes('crossEntropyLoss', logits, weight);
   if (target.dtype !== 'i32') return distributionLoss(logits, target, smoothing, weight, reduction);
   const lead = logits.shape.slice(0, -1);
@@ -85,18 +86,20 @@ export function crossEntropyLoss(
       [logits.shape, target.shape],
     );
   }
-  const nll = crossEntropy(logits, target, { ignoreIndex }); // [...]
-  const counted = ne(target, ignoreIndex);
-  if (weight === null && smoothing === 0)
-    return reduceCounted(nll, counted.cast(logits.dtype), reduction);
-  const rowWeight = rowWeights(target, counted, weight, logits.dtype); // [...]
-  let losses = nll.mul(rowWeight);
-  if (smoothing > 0) {
-    const logProbs = logSoftmax(logits);
-    const all = neg(sum(weight === null ? logProbs : mul(logProbs, weight), -1)); // [...]
-    losses = losses.mul(1 - smoothing).add(where(counted, all, 0).mul(smoothing / v));
-  }
-  return reduceCounted(losses, rowWeight, reduction);
+  return tidy(() => {
+    const nll = crossEntropy(logits, target, { ignoreIndex }); // [...]
+    const counted = ne(target, ignoreIndex);
+    if (weight === null && smoothing === 0)
+      return reduceCounted(nll, counted.cast(logits.dtype), reduction);
+    const rowWeight = rowWeights(target, counted, weight, logits.dtype); // [...]
+    let losses = nll.mul(rowWeight);
+    if (smoothing > 0) {
+      const logProbs = logSoftmax(logits);
+      const all = neg(sum(weight === null ? logProbs : mul(logProbs, weight), -1)); // [...]
+      losses = losses.mul(1 - smoothing).add(where(counted, all, 0).mul(smoothing / v));
+    }
+    return reduceCounted(losses, rowWeight, reduction);
+  });
 }
 
 /** −logProbs[target]. @param logProbs [..., v] @param target i32 [...] */
@@ -110,25 +113,31 @@ export function nllLoss(logProbs: Tensor, target: Tensor, options: ClassLossOpti
       [logProbs.shape, target.shape],
     );
   }
-  const counted = ne(target, ignoreIndex);
-  const picked = tidy(() => {
-    const safe = where(counted, target, 0);
-    return gather(logProbs, safe.reshape(...target.shape, 1), -1).reshape(...target.shape);
+  if (target.dtype !== 'i32') {
+    throw new DTypeError('nllLoss', `targets are ${target.dtype}, not i32`, [target.dtype]);
+  }
+  wantReduction('nllLoss', reduction);
+  return tidy(() => {
+    const counted = ne(target, ignoreIndex);
+    const safe = where(counted, target, 0).reshape(...target.shape, 1);
+    const picked = gather(logProbs, safe, -1).reshape(...target.shape);
+    const rowWeight = rowWeights(target, counted, weight, logProbs.dtype);
+    return reduceCounted(neg(where(counted, picked, 0)).mul(rowWeight), rowWeight, reduction);
   });
-  const rowWeight = rowWeights(target, counted, weight, logProbs.dtype);
-  return reduceCounted(neg(where(counted, picked, 0)).mul(rowWeight), rowWeight, reduction);
 }
 
 /** (prediction − target)². @throws ShapeError unless the shapes are equal */
 export function mseLoss(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkSame('mseLoss', prediction, target);
-  return reduce(square(sub(prediction, target)), options.reduction);
+  wantReduction('mseLoss', options.reduction);
+  return tidy(() => reduce(square(sub(prediction, target)), options.reduction));
 }
 
 /** |prediction − target|. @throws ShapeError unless the shapes are equal */
 export function l1Loss(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkSame('l1Loss', prediction, target);
-  return reduce(abs(sub(prediction, target)), options.reduction);
+  wantReduction('l1Loss', options.reduction);
+  return tidy(() => reduce(abs(sub(prediction, target)), options.reduction));
 }
 
 /** ½ d² for |d| <= delta, delta · (|d| − ½ delta) beyond (Huber 1964). @throws ShapeError unless the shapes are equal */
@@ -140,10 +149,13 @@ export function huberLoss(
   const { delta = 1 } = options;
   if (!(delta > 0)) throw new ValueError('huberLoss', `delta is ${delta}, not positive`);
   checkSame('huberLoss', prediction, target);
-  const d = sub(prediction, target);
-  const size = abs(d);
-  const far = sub(size, delta / 2).mul(delta);
-  return reduce(where(le(size, delta), square(d).mul(0.5), far), options.reduction);
+  wantReduction('huberLoss', options.reduction);
+  return tidy(() => {
+    const d = sub(prediction, target);
+    const size = abs(d);
+    const far = sub(size, delta / 2).mul(delta);
+    return reduce(where(le(size, delta), square(d).mul(0.5), far), options.reduction);
+  });
 }
 
 /**
@@ -157,20 +169,26 @@ export function bceWithLogitsLoss(
   options: LossOptions & { readonly posWeight?: Tensor | null } = {},
 ): Tensor {
   checkSame('bceWithLogitsLoss', logits, target);
-  const { posWeight = null } = options;
-  const other = sub(1, target).mul(logits);
-  // −log σ(x) as PyTorch rounds it: below 1e-16 it is 0
-  const tail = maximum(neg(logits), 0).add(log(exp(neg(abs(logits))).add(1)));
-  if (posWeight === null) return reduce(add(other, tail), options.reduction);
-  if (posWeight.rank > 1 || (posWeight.rank === 1 && posWeight.shape[0] !== logits.shape.at(-1))) {
+  const { posWeight = null, reduction } = options;
+  wantReduction('bceWithLogitsLoss', reduction);
+  if (
+    posWeight !== null &&
+    (posWeight.rank > 1 || (posWeight.rank === 1 && posWeight.shape[0] !== logits.shape.at(-1)))
+  ) {
     throw new ShapeError(
       'bceWithLogitsLoss',
       `posWeight [${posWeight.shape.join(',')}] is not one value per last axis`,
       [posWeight.shape, logits.shape],
     );
   }
-  const factor = sub(posWeight, 1).mul(target).add(1);
-  return reduce(add(other, mul(factor, tail)), options.reduction);
+  return tidy(() => {
+    const other = sub(1, target).mul(logits);
+    // −log σ(x) as PyTorch rounds it: below 1e-16 it is 0
+    const tail = maximum(neg(logits), 0).add(log(exp(neg(abs(logits))).add(1)));
+    if (posWeight === null) return reduce(add(other, tail), reduction);
+    const factor = sub(posWeight, 1).mul(target).add(1);
+    return reduce(add(other, mul(factor, tail)), reduction);
+  });
 }
 
 /**
@@ -183,12 +201,16 @@ export function klDivLoss(
   options: { readonly reduction?: Reduction | 'batchmean' } = {},
 ): Tensor {
   checkSame('klDivLoss', logQ, p);
-  const none = eq(p, 0);
-  const terms = where(none, 0, mul(p, sub(log(where(none, 1, p)), logQ)));
-  if (options.reduction !== 'batchmean') return reduce(terms, options.reduction);
-  if (logQ.rank === 0)
+  const { reduction } = options;
+  if (reduction !== 'batchmean') wantReduction('klDivLoss', reduction);
+  else if (logQ.rank === 0)
     throw new ShapeError('klDivLoss', 'batchmean needs a batch axis', [logQ.shape]);
-  return sum(terms).div(Math.max(1, logQ.shape[0]!));
+  return tidy(() => {
+    const none = eq(p, 0);
+    const terms = where(none, 0, mul(p, sub(log(where(none, 1, p)), logQ)));
+    if (reduction !== 'batchmean') return reduce(terms, reduction);
+    return sum(terms).div(Math.max(1, logQ.shape[0]!));
+  });
 }
 
 function distributionLoss(
@@ -200,14 +222,16 @@ function distributionLoss(
 ): Tensor {
   checkSame('crossEntropyLoss', logits, target);
   const v = logits.shape.at(-1)!;
-  const smooth = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / v);
-  const logProbs = logSoftmax(logits);
-  const terms = where(
-    eq(smooth, 0),
-    0,
-    mul(smooth, weight === null ? logProbs : mul(logProbs, weight)),
-  );
-  return reduce(neg(sum(terms, -1)), reduction);
+  return tidy(() => {
+    const smooth = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / v);
+    const logProbs = logSoftmax(logits);
+    const terms = where(
+      eq(smooth, 0),
+      0,
+      mul(smooth, weight === null ? logProbs : mul(logProbs, weight)),
+    );
+    return reduce(neg(sum(terms, -1)), reduction);
+  });
 }
 
 /** Weight of each row's class, 0 where the row is ignored. */
@@ -241,6 +265,11 @@ function classes(op: string, logits: Tensor, weight: Tensor | null): number {
     ]);
   }
   return v;
+}
+
+function wantReduction(op: string, reduction: unknown): void {
+  if (reduction === undefined || ['mean', 'sum', 'none'].includes(reduction as string)) return;
+  throw new ValueError(op, `reduction is ${String(reduction)}: it must be mean, sum or none`);
 }
 
 function wantFloat(op: string, x: Tensor): void {

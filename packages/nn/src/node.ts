@@ -13,6 +13,7 @@ export {
   saveSafetensors,
   writeFileAtomic,
 } from './node/files';
+export { recoverFolder } from './node/folder';
 export { loadPretrained, type Pretrained } from './node/load-pretrained';
 export { loadHfFolder, loadHfTensors, loadLlama2c } from './node/models';
 export { type SavePretrainedOptions, savePretrained } from './node/save-pretrained';

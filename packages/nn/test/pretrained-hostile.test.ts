@@ -78,6 +78,36 @@ async function refused(path: string, message: RegExp): Promise<void> {
   expect((error as Error).message.length).toBeLessThan(600);
 }
 
+describe('pickles', () => {
+  const pickle = Uint8Array.of(0x80, 2, 0x8a, 0x0a, ...new Uint8Array(60).fill(0x6c));
+  const zip = Uint8Array.of(0x50, 0x4b, 3, 4, ...new Uint8Array(60).fill(1));
+
+  it.each(['pytorch_model.bin', 'model.pt', 'model.pth', 'model.pkl', 'model.pickle'])(
+    '%s is refused by its name, alone, in a folder and beside config.json',
+    async (name) => {
+      const message = new RegExp(`${name.replaceAll('.', '\\.')}' is a pickle: .*safetensors`);
+      const folder = copy('llama');
+      rmSync(join(folder, 'model.safetensors'));
+      writeFileSync(join(folder, name), pickle);
+      await refused(folder, message);
+      rmSync(join(folder, 'config.json'));
+      await refused(folder, message);
+      await refused(join(folder, name), message);
+    },
+  );
+
+  it('of another name are told by their first bytes', async () => {
+    const folder = join(root, 'pickles');
+    mkdirSync(folder);
+    for (const bytes of [pickle, zip]) {
+      for (const name of ['weights.bin', 'model.safetensors']) {
+        writeFileSync(join(folder, name), bytes);
+        await refused(join(folder, name), /looks like a pickle: .*safetensors/);
+      }
+    }
+  });
+});
+
 describe('config.json', () => {
   const config = 'config.json';
   it.each<[string, Json, RegExp]>([

@@ -221,6 +221,9 @@ function readLlama2c(where: string, bytes: Uint8Array): { table: TokenTable; sco
       throw new TokenizerError('format', where, `truncated at token ${id}`);
     }
     const score = view.getFloat32(at, true);
+    if (Number.isNaN(score)) {
+      throw new TokenizerError('format', where, `the score of token ${id} is not a number`);
+    }
     const text = decoder.decode(bytes.subarray(at + 8, at + 8 + length));
     // The file has spaces for ▁, padded markers for 1 and 2, and <0xNN> for the bytes.
     const token = id < 3 ? text.trim() : text.replaceAll(' ', META_SPACE);
@@ -234,11 +237,14 @@ function readLlama2c(where: string, bytes: Uint8Array): { table: TokenTable; sco
 /** SentencePiece merges any two tokens that spell a third, the best score first; control and byte tokens never. */
 function mergesFromScores(table: TokenTable, scores: readonly number[]): MergeTable {
   const merges = new MergeTable();
-  for (const [token, id] of table.entries().slice(FIRST_PIECE)) {
-    const chars = [...token];
-    for (let cut = 1; cut < chars.length; cut++) {
-      const left = table.id(chars.slice(0, cut).join(''));
-      const right = table.id(chars.slice(cut).join(''));
+  const entries = table.entries();
+  // only where both parts have the length of some token: a long token has few such cuts, however long
+  const lengths = new Set(entries.map(([token]) => token.length));
+  for (const [token, id] of entries.slice(FIRST_PIECE)) {
+    for (const cut of lengths) {
+      if (cut === 0 || !lengths.has(token.length - cut)) continue;
+      const left = table.id(token.slice(0, cut));
+      const right = left === undefined ? undefined : table.id(token.slice(cut));
       if (left === undefined || right === undefined) continue;
       merges.set(left, right, { rank: -scores[id]!, id });
     }

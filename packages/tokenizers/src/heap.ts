@@ -8,6 +8,11 @@ export class Heap<T> {
     this.#before = before;
   }
 
+  /** The item that {@link Heap.pop} would give; undefined when empty. */
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
   /** Adds an item. */
   push(item: T): void {
     const items = this.#items;

@@ -1,5 +1,5 @@
 import { show, TokenizerError } from './errors';
-import { Heap } from './heap';
+import { MergeQueue } from './mergeQueue';
 import type { TokenTable } from './vocabulary';
 
 /** What a pair of neighbouring tokens becomes, and how early: lower ranks first. */
@@ -51,42 +51,41 @@ export function pairKey(left: number, right: number): number {
   return left * 0x1000000 + right;
 }
 
-/** A candidate merge at a position of the symbol list. */
-interface Candidate {
-  readonly rank: number;
-  readonly at: number;
-  readonly left: number;
-  readonly right: number;
-  readonly id: number;
-}
-
 /**
  * Applies merges to a sequence of ids until none applies: lowest rank first, leftmost among equals.
- * A linked list and a heap: O(n log n) however long the word.
+ * A linked list, and a queue with a list of positions per rank: time grows with the length, however long the word.
  */
 export function applyMerges(symbols: readonly number[], merges: MergeTable): number[] {
   const n = symbols.length;
   if (n < 2) return [...symbols];
-  const ids = Int32Array.from(symbols);
-  const next = Int32Array.from({ length: n }, (_, i) => (i + 1 < n ? i + 1 : -1));
-  const previous = Int32Array.from({ length: n }, (_, i) => i - 1);
-  const heap = new Heap<Candidate>(before);
+  const ids = new Int32Array(symbols);
+  const next = new Int32Array(n);
+  const previous = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    next[i] = i + 1 < n ? i + 1 : -1;
+    previous[i] = i - 1;
+  }
+  // of the pair that starts at a position: when it merges, if it does, and into what
+  const ranks = new Float64Array(n).fill(Number.NaN);
+  const results = new Int32Array(n);
+  const queue = new MergeQueue();
   const offer = (at: number): void => {
-    const after = at < 0 ? -1 : next[at]!;
-    if (after < 0) return;
-    const left = ids[at]!;
-    const right = ids[after]!;
-    const merge = merges.get(left, right);
-    if (merge !== undefined) heap.push({ rank: merge.rank, at, left, right, id: merge.id });
+    if (at < 0) return;
+    const after = next[at]!;
+    const merge = after < 0 ? undefined : merges.get(ids[at]!, ids[after]!);
+    ranks[at] = merge === undefined ? Number.NaN : merge.rank;
+    if (merge === undefined) return;
+    results[at] = merge.id;
+    queue.add(merge.rank, at);
   };
   for (let i = 0; i + 1 < n; i++) offer(i);
 
-  for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
-    const { at, left, right, id } = top;
+  for (let at = queue.take(); at >= 0; at = queue.take()) {
+    // the pair here may have become another since
+    if (ranks[at] !== queue.rank) continue;
     const gone = next[at]!;
-    if (ids[at] !== left || gone < 0 || ids[gone] !== right) continue;
-    ids[at] = id;
-    ids[gone] = -1;
+    ids[at] = results[at]!;
+    ranks[gone] = Number.NaN;
     const after = next[gone]!;
     next[at] = after;
     if (after >= 0) previous[after] = at;
@@ -96,9 +95,4 @@ export function applyMerges(symbols: readonly number[], merges: MergeTable): num
   const merged: number[] = [];
   for (let i = 0; i >= 0; i = next[i]!) merged.push(ids[i]!);
   return merged;
-}
-
-/** Lower ranks first, then leftmost. */
-function before(a: Candidate, b: Candidate): boolean {
-  return a.rank < b.rank || (a.rank === b.rank && a.at < b.at);
 }

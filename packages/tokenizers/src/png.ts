@@ -8,6 +8,9 @@ export interface DecodePngOptions {
   readonly maxPixels?: number;
 }
 
+/** A byte of deflate gives no more than this. */
+const MAX_INFLATION = 1032;
+const IDAT = 0x49444154;
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 /**
@@ -23,6 +26,11 @@ export function decodePng(bytes: Uint8Array, options: DecodePngOptions = {}): Im
   const maxPixels = options.maxPixels ?? 2 ** 26;
   if (pixels === 0 || pixels > maxPixels) {
     throw refuse(`the image has ${pixels} pixels, expected 1 to ${maxPixels}`);
+  }
+  const needed = view.getUint32(20) * Math.ceil((view.getUint32(16) * bits(bytes)) / 8);
+  const most = MAX_INFLATION * compressedBytes(view);
+  if (needed > most) {
+    throw refuse(`damaged (the image has ${needed} bytes, its data gives ${most} at most)`);
   }
   let png: ReturnType<typeof decode>;
   try {
@@ -44,6 +52,24 @@ export function encodePng(image: Image): Uint8Array {
   requireImage('encodePng', image, image);
   const { width, height, channels, data } = image;
   return encode({ width, height, channels, data, depth: 8 });
+}
+
+/** Bits of a pixel, as the header has it. */
+function bits(bytes: Uint8Array): number {
+  const channels = [1, 0, 3, 1, 2, 0, 4][bytes[25]!] ?? 0;
+  return bytes[24]! * channels;
+}
+
+/** Bytes in the chunks of data; the chunks end where their lengths lead out of the file. */
+function compressedBytes(view: DataView): number {
+  let sum = 0;
+  for (let at = 8; at + 12 <= view.byteLength; ) {
+    const length = view.getUint32(at);
+    if (at + 12 + length > view.byteLength) break;
+    if (view.getUint32(at + 4) === IDAT) sum += length;
+    at += 12 + length;
+  }
+  return sum;
 }
 
 function toBytes(png: ReturnType<typeof decode>): Uint8Array {

@@ -93,6 +93,8 @@ export class WordPieceTokenizer implements TextTokenizer {
   readonly #normalizer: BertNormalizer;
   readonly #matcher: AddedTokenMatcher;
   readonly #specialIds: ReadonlySet<number>;
+  /** Characters of the longest token. */
+  readonly #longestPiece: number;
 
   private constructor(where: string, parts: WordPieceParts) {
     this.#parts = parts;
@@ -100,6 +102,9 @@ export class WordPieceTokenizer implements TextTokenizer {
     this.#normalizer = new BertNormalizer(parts.normalizer);
     this.#matcher = new AddedTokenMatcher(parts.added);
     this.#specialIds = new Set(parts.added.filter((t) => t.special).map((t) => t.id));
+    this.#longestPiece = parts.table
+      .entries()
+      .reduce((most, [token]) => Math.max(most, [...token].length), 1);
     this.vocabSize = parts.table.size;
   }
 
@@ -229,7 +234,7 @@ export class WordPieceTokenizer implements TextTokenizer {
     if (characters.length > longestWord) return [this.#unknownId];
     const ids: number[] = [];
     for (let start = 0; start < characters.length; ) {
-      let end = characters.length;
+      let end = Math.min(characters.length, start + this.#longestPiece);
       let id: number | undefined;
       for (; end > start; end--) {
         const piece = characters.slice(start, end).join('');

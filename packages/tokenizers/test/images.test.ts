@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -283,6 +284,17 @@ describe('png', () => {
       'iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAAAAACB2fwVAAAADUlEQVR4nGMQMvn/HwAD5gJFLkKWdQAAAABJRU5ErkJggg==',
     );
     expect([...deep.data]).toEqual([0x12, 0xff]);
+  });
+
+  test('a header that promises more than the data can hold is refused before unpacking', () => {
+    const png = encodePng(strokes(1)[0]!);
+    const view = new DataView(png.buffer, png.byteOffset);
+    view.setUint32(16, 8192);
+    view.setUint32(20, 8192);
+    view.setUint32(29, crc32(png.subarray(12, 29)));
+    expect(() => decodePng(png)).toThrow(
+      /^decodePng: damaged \(the image has \d{8} bytes, its data gives \d{5} at most\)$/,
+    );
   });
 
   test('a header that promises too many pixels is refused before unpacking', () => {

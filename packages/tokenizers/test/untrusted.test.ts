@@ -258,21 +258,37 @@ describe('byte fallback', () => {
     );
   });
 
-  test('llama2.c files: every truncation is refused', () => {
-    const encoder = new TextEncoder();
-    const entries = ['<unk>', '\n<s>\n', '\n</s>\n', ...bytes, ' ', 'a', ' a', 'b', 'ab'];
-    const parts = entries.map((token, i) => {
-      const text = encoder.encode(token);
+  const llamaTokens = ['<unk>', '\n<s>\n', '\n</s>\n', ...bytes, ' ', 'a', ' a', 'b', 'ab'];
+  const llamaParts = (tokens: readonly string[], score = (id: number): number => -id) =>
+    tokens.map((token, i) => {
+      const text = new TextEncoder().encode(token);
       const entry = new Uint8Array(8 + text.length);
       const view = new DataView(entry.buffer);
-      view.setFloat32(0, -i, true);
+      view.setFloat32(0, score(i), true);
       view.setInt32(4, text.length, true);
       entry.set(text, 8);
       return entry;
     });
-    const file = Uint8Array.from([7, 0, 0, 0, ...parts.flatMap((p) => [...p])]);
+  const llamaFile = (parts: readonly Uint8Array[]): Uint8Array =>
+    new Uint8Array(Buffer.concat([Uint8Array.of(7, 0, 0, 0), ...parts]));
+
+  test('llama2.c files: a score that is not a number is refused', () => {
+    const file = llamaFile(llamaParts(llamaTokens, (id) => (id === 260 ? Number.NaN : -id)));
+    expect(() => ByteFallbackBpe.fromLlama2c(file)).toThrow(
+      /^ByteFallbackBpe.fromLlama2c: the score of token 260 is not a number$/,
+    );
+  });
+
+  test('llama2.c files: a token of any length is read in time in proportion', () => {
+    const file = llamaFile(llamaParts([...llamaTokens, 'a'.repeat(500_000)]));
+    expect(ByteFallbackBpe.fromLlama2c(file).vocabSize).toBe(llamaTokens.length + 1);
+  });
+
+  test('llama2.c files: every truncation is refused', () => {
+    const parts = llamaParts(llamaTokens);
+    const file = llamaFile(parts);
     const llama = ByteFallbackBpe.fromLlama2c(file);
-    expect(llama.vocabSize).toBe(entries.length);
+    expect(llama.vocabSize).toBe(llamaTokens.length);
     // Scores fall with the id, so ▁a (261) beats ab (263).
     expect([...llama.encode('ab')]).toEqual([261, 262]);
     const boundaries = new Set<number>([4]);
@@ -292,6 +308,13 @@ describe('byte fallback', () => {
 describe('WordPiece', () => {
   const vocab = '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\nhello\n!\n,\n日\n##s\n';
   const tokenizer = WordPieceTokenizer.fromVocab(vocab, { lowercase: true });
+
+  test('a word as long as a file allows takes time in proportion', () => {
+    const json = clone(tokenizer);
+    const model = { ...(json['model'] as Json), max_input_chars_per_word: 10_000 };
+    const long = WordPieceTokenizer.fromJSON({ ...json, model });
+    expect(long.encode('hellos'.padEnd(10_000, 's')).length).toBe(9996);
+  });
 
   test('greedy longest match, punctuation, accents, ideographs, unknown words', () => {
     expect([...tokenizer.encode('UNaffable  Héllo, 日日!')]).toEqual([5, 6, 7, 8, 10, 11, 11, 9]);

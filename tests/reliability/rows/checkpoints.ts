@@ -1,22 +1,13 @@
-/** A process that saves is killed: the newest complete file stays. */
+/** A process that saves is killed: the newest complete file or folder stays. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadSafetensors, saveSafetensors } from '@loretta-ts/nn/node';
+import { referenceBackend } from '@loretta-ts/backend-cpu';
+import { setBackend } from '@loretta-ts/core';
 import { commandOf, runChild } from '../child';
 import { eachCase, must, pick, type Row } from '../row';
+import { saved } from '../versions';
 import { WRITE_STEPS } from '../write-faults';
-
-/** The version of a complete file: every number of it is that version. */
-async function versionOf(path: string): Promise<number> {
-  const { tensors, metadata } = await loadSafetensors(path);
-  const version = Number(metadata.get('version'));
-  must(
-    tensors.get('weights')!.data.every((x) => x === version),
-    () => `a file of version ${version} holds numbers of another`,
-  );
-  return version;
-}
 
 export const checkpoints: Row = {
   name: 'checkpoints',
@@ -25,32 +16,31 @@ export const checkpoints: Row = {
   release: 500,
   async check(runs, seed, report) {
     const root = mkdtempSync(join(tmpdir(), 'loretta-kill-'));
-    let [leftovers, inside] = [0, 0];
+    setBackend(referenceBackend());
+    let [leftovers, inside, between] = [0, 0, 0];
     try {
       await eachCase(runs, seed, report, async (random, index) => {
         const directory = mkdtempSync(join(root, 'case-'));
-        const path = join(directory, 'model.safetensors');
-        const size = 4 * (1 + random.int(2 ** 18));
-        const first = new Float32Array(4).fill(0);
-        await saveSafetensors(
-          path,
-          new Map([['weights', { dtype: 'F32', shape: [4], data: first }]]),
-          { version: '0' },
-        );
+        const kind = index % 2 === 0 ? 'file' : 'folder';
+        const { name, save, load, leftovers: most } = saved[kind];
+        const path = join(directory, name);
+        const size = 4 * (1 + random.int(kind === 'file' ? 2 ** 18 : 2 ** 12));
+        await save(path, 0, 16);
         const within = index % 3 !== 2;
         const moment = within ? pick(random, WRITE_STEPS) : 'none';
         const delay = random.int(40);
-        const args = [path, moment, String(random.int(4)), '1', String(size)];
-        let saved = false;
+        const args = [kind, path, moment, String(random.int(4)), '1', String(size)];
+        let begun = false;
         const ended = await runChild(commandOf('saver.ts', args), (child) => {
           // at no chosen step: at any moment after the first save
-          if (!within && !saved) setTimeout(() => child.kill('SIGKILL'), delay);
-          saved = true;
+          if (!within && !begun) setTimeout(() => child.kill('SIGKILL'), delay);
+          begun = true;
         });
         must(ended.signal === 'SIGKILL', () => `the child ended by itself: ${ended.err}`);
         if (within) inside++;
+        if (!readdirSync(directory).includes(name)) between++;
         const done = Number(ended.out.trim().split('\n').at(-1));
-        const version = await versionOf(path);
+        const version = await load(path);
         must(
           version === done || version === done + 1,
           () => `version ${version} is there after ${done} was saved (killed in ${moment})`,
@@ -59,18 +49,20 @@ export const checkpoints: Row = {
           moment !== 'renamed' || version === done + 1,
           () => 'a rename that was done is undone',
         );
-        const left = readdirSync(directory).filter((name) => name !== 'model.safetensors');
-        must(left.length <= 1, () => `${left} are left`);
+        const left = readdirSync(directory).filter((other) => other !== name);
+        must(left.length <= most, () => `${left} are left`);
         leftovers += left.length;
-        await saveSafetensors(path, new Map(), { version: 'next' });
+        await save(path, version + 1, 16);
         const files = readdirSync(directory);
-        must(files.join() === 'model.safetensors', () => `${files} after the next save`);
+        must(files.join() === name, () => `${files} after the next save`);
+        must((await load(path)) === version + 1, () => 'the next save is not what loads');
         rmSync(directory, { recursive: true });
       });
     } finally {
       rmSync(root, { recursive: true });
     }
     report.note('killed inside a step', inside);
+    report.note('between two renames', between);
     report.note('leftovers cleared', leftovers);
   },
 };

@@ -1,144 +1,33 @@
-/** Damaged files of every format: a typed error or a valid result, soon, and no change to any prototype. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** Damaged files of every format: a typed error or a valid result, soon, in little memory, no prototype changed. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { HostRandom } from '@loretta-ts/core';
-import { DataError } from '@loretta-ts/loretta';
+import { getHeapStatistics } from 'node:v8';
+import { referenceBackend } from '@loretta-ts/backend-cpu';
+import { setBackend } from '@loretta-ts/core';
+import { type Format, formats } from '../hostile-formats';
 import {
-  CheckpointError,
-  decoderConfigFromHf,
-  NpyError,
-  parseNpy,
-  parseSafetensors,
-  SafetensorsError,
-  serializeNpy,
-  serializeSafetensors,
-} from '@loretta-ts/nn';
-import {
-  BpeTokenizer,
-  decodePng,
-  decodeWav,
-  encodePng,
-  encodeWav,
-  TokenizerError,
-  WordPieceTokenizer,
-  WordTokenizer,
-} from '@loretta-ts/tokenizers';
-import { parseIdxImages, parseIdxLabels } from '../../../packages/loretta/src/data/idx';
-import { textCsv } from '../../../packages/loretta/src/data/node/textCsv';
-import { idx } from '../../../packages/loretta/test/data-folder';
-import { damageBytes, damageJson } from '../mutate';
-import { eachCase, must, pick, type Row } from '../row';
+  damageFolder,
+  FOLDER_REFUSALS,
+  type Folder,
+  goodFolders,
+  readFolder,
+} from '../hostile-folders';
+import { eachCase, must, pick, type Report, type Row } from '../row';
 
 const CORPUS = fileURLToPath(new URL('../../../../shared/conformance/stfiles/', import.meta.url));
 const MILLISECONDS = 100;
+const MEBIBYTE = 2 ** 20;
+/** A folder takes as long as a hundred files in memory. */
+const FOLDER_EVERY = 50;
 
-/** A format: files that are good, and what reads them. */
-interface Format {
-  readonly name: string;
-  readonly damage: (random: HostRandom) => string | Uint8Array;
-  readonly read: (file: string | Uint8Array) => unknown;
-  readonly refusals: readonly (abstract new (...args: never[]) => Error)[];
-}
-
-function binary(
-  name: string,
-  files: readonly Uint8Array[],
-  read: (file: Uint8Array) => unknown,
-  refusals: Format['refusals'],
-): Format {
-  return {
-    name,
-    damage: (random) => damageBytes(random, pick(random, files)),
-    read: (file) => read(file as Uint8Array),
-    refusals,
-  };
-}
-
-function json(
-  name: string,
-  document: unknown,
-  read: (file: string) => unknown,
-  refusals: Format['refusals'],
-): Format {
-  const plain: unknown = JSON.parse(JSON.stringify(document));
-  return {
-    name,
-    damage: (random) => damageJson(random, plain),
-    read: (file) => read(file as string),
-    refusals,
-  };
-}
-
-/** A safetensors file with a damaged header of the right length. */
-function withHeader(random: HostRandom, file: Uint8Array): Uint8Array {
-  const length = Number(new DataView(file.buffer).getBigUint64(0, true));
-  const header: unknown = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length)));
-  const text = new TextEncoder().encode(damageJson(random, header));
-  const made = new Uint8Array(8 + text.length + file.length - 8 - length);
-  new DataView(made.buffer).setBigUint64(0, BigInt(text.length), true);
-  made.set(text, 8);
-  made.set(file.subarray(8 + length), 8 + text.length);
-  return made;
-}
-
-const llama = {
-  ...{ model_type: 'llama', vocab_size: 5, hidden_size: 4, num_hidden_layers: 2 },
-  ...{ num_attention_heads: 2, num_key_value_heads: 1, intermediate_size: 8 },
-  ...{ max_position_embeddings: 8, rms_norm_eps: 1e-5, rope_theta: 10000, hidden_act: 'silu' },
-  ...{ tie_word_embeddings: false, rope_scaling: null, eos_token_id: [2], bos_token_id: 1 },
-};
-
-const csv = 'label,description,split\n3,"a ""three"", quoted",train\n4,four\r\n5,"five\n5",test\n';
-
-function formats(directory: string): readonly Format[] {
-  const tensors = new Map([
-    ['a', { dtype: 'F32' as const, shape: [2, 3], data: new Float32Array(6).fill(1.5) }],
-    ['b', { dtype: 'I32' as const, shape: [], data: Int32Array.of(7) }],
-  ]);
-  const st = serializeSafetensors(tensors, { version: '1' });
-  const wave = {
-    sampleRate: 8000,
-    samples: Float32Array.from({ length: 200 }, (_, t) => Math.sin(t)),
-  };
-  const image = { width: 9, height: 7, channels: 3, data: new Uint8Array(189).fill(77) } as const;
-  const words = ['abab abab cat sat'];
-  const tokenizer = [TokenizerError];
-  const path = join(directory, 'texts.csv');
-  const readCsv = (file: Uint8Array): unknown => {
-    writeFileSync(path, file);
-    return textCsv(path);
-  };
-  const images = idx(2051, [3, 4, 4], new Uint8Array(48).fill(9));
-  const labels = idx(2049, [4], [0, 9, 1, 2]);
-  return [
-    binary('safetensors', [st], parseSafetensors, [SafetensorsError]),
-    {
-      name: 'safetensors header',
-      damage: (random) => withHeader(random, st),
-      read: (file) => parseSafetensors(file as Uint8Array),
-      refusals: [SafetensorsError],
-    },
-    binary('npy', [serializeNpy(tensors.get('a')!)], parseNpy, [NpyError]),
-    binary('png', [encodePng(image)], (f) => decodePng(f), tokenizer),
-    binary('idx images', [images], (f) => parseIdxImages(f, 'images'), [DataError]),
-    binary('idx labels', [labels], (f) => parseIdxLabels(f, 'labels', 10), [DataError]),
-    binary('csv', [new TextEncoder().encode(csv)], readCsv, [DataError]),
-    binary('wav', [encodeWav(wave)], decodeWav, tokenizer),
-    json('config.json', llama, (f) => decoderConfigFromHf(JSON.parse(f)), [
-      CheckpointError,
-      SyntaxError,
-    ]),
-    json('bpe', BpeTokenizer.train(words, { vocabSize: 262 }), BpeTokenizer.fromJSON, tokenizer),
-    json('words', WordTokenizer.train(words, {}), WordTokenizer.fromJSON, tokenizer),
-    json(
-      'WordPiece',
-      WordPieceTokenizer.fromVocab('[UNK]\n[CLS]\n[SEP]\na\n##b', { lowercase: true }),
-      WordPieceTokenizer.fromJSON,
-      tokenizer,
-    ),
-  ];
+/** Something to read, as a case shows it. */
+interface Input {
+  readonly size: number;
+  readonly show: () => string;
+  readonly read: () => unknown;
+  readonly refusals: Format['refusals'];
 }
 
 /** Own names of the prototypes that a hostile key could reach. */
@@ -148,58 +37,126 @@ function prototypes(): string {
     .join(';');
 }
 
-/** Reads a file; true when it was refused. Throws when it fails in any other way, or takes too long. */
-function readOne({ name, read, refusals }: Format, file: string | Uint8Array): boolean {
-  const once = (): { ms: number; error: unknown } => {
-    const before = process.cpuUsage();
-    let error: unknown = null;
-    try {
-      read(file);
-    } catch (e) {
-      error = e ?? 'nothing was thrown';
-    }
-    const { user, system } = process.cpuUsage(before);
-    return { ms: (user + system) / 1000, error };
-  };
-  const { ms, error } = once();
-  const shown = (): string =>
-    `${name}: ${typeof file === 'string' ? file.slice(0, 2000) : Buffer.from(file.subarray(0, 2000)).toString('base64')}`;
+/** What a run took, and what it threw; null is nothing. */
+interface Run {
+  readonly ms: number;
+  /** Bytes that were allocated and not yet given back, buffers included. */
+  readonly bytes: number;
+  readonly error: unknown;
+}
+
+function heldBytes(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
+}
+
+async function runOnce(read: () => unknown): Promise<Run> {
+  const bytes = heldBytes();
+  const before = process.cpuUsage();
+  let error: unknown = null;
+  try {
+    await read();
+  } catch (e) {
+    error = e ?? 'nothing was thrown';
+  }
+  const { user, system } = process.cpuUsage(before);
+  return { ms: (user + system) / 1000, bytes: heldBytes() - bytes, error };
+}
+
+/** The most that was held over that allowed, as a share of it. */
+class Peak {
+  share = 0;
+}
+
+/** Reads a file; true when it was refused. Throws when it fails in any other way, or takes too long or too much. */
+async function readOne({ size, show, read, refusals }: Input, peak: Peak): Promise<boolean> {
+  const { ms, bytes, error } = await runOnce(read);
   if (error !== null) {
     must(
       refusals.some((kind) => error instanceof kind),
-      () => `${error instanceof Error ? error.stack : String(error)}\n${shown()}`,
+      () => `${error instanceof Error ? error.stack : String(error)}\n${show()}`,
     );
   }
+  const bound = 2 * size + 16 * MEBIBYTE;
+  peak.share = Math.max(peak.share, bytes / bound);
+  must(bytes <= bound, () => `took ${bytes} bytes, more than ${bound}; ${show()}`);
   // the better of three: compiling and collecting are not the file's doing
-  const slow = ms > MILLISECONDS ? Math.min(ms, once().ms, once().ms) : ms;
-  must(slow <= MILLISECONDS, () => `took ${slow} ms; ${shown()}`);
+  const again = async (): Promise<number> => (await runOnce(read)).ms;
+  const slow = ms > MILLISECONDS ? Math.min(ms, await again(), await again()) : ms;
+  must(slow <= MILLISECONDS, () => `took ${slow} ms; ${show()}`);
   return error !== null;
+}
+
+function fileInput({ name, read, refusals }: Format, file: string | Uint8Array): Input {
+  const shown = (): string =>
+    typeof file === 'string'
+      ? file.slice(0, 2000)
+      : Buffer.from(file.subarray(0, 2000)).toString('base64');
+  return {
+    size: file.length,
+    show: () => `${name}: ${shown()}`,
+    read: () => read(file),
+    refusals,
+  };
+}
+
+function folderInput(path: string, folder: Folder): Input {
+  const list = [...folder];
+  return {
+    size: list.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+    show: () =>
+      list
+        .map(([name, b]) => `${name}: ${Buffer.from(b).toString('latin1').slice(0, 900)}`)
+        .join('\n'),
+    read: () => readFolder(path, folder),
+    refusals: FOLDER_REFUSALS,
+  };
+}
+
+/** Every file of the conformance corpus as it is; their bytes. */
+async function readCorpus(format: Format, report: Report, peak: Peak): Promise<void> {
+  for (const bytes of corpusFiles()) await readOne(fileInput(format, bytes), peak);
+  report.note('corpus', corpusFiles().length);
+}
+
+function corpusFiles(): Uint8Array[] {
+  if (!existsSync(CORPUS)) return [];
+  return readdirSync(CORPUS)
+    .sort()
+    .map((name) => new Uint8Array(readFileSync(join(CORPUS, name))));
 }
 
 export const hostileFiles: Row = {
   name: 'hostile-files',
-  holds: 'a damaged file is refused by a typed error or read, within 100 ms, prototypes clean',
+  holds:
+    'a damaged file is refused by a typed error or read, within 100 ms and twice its size + 16 MiB, prototypes clean',
   ci: 50_000,
   release: 2_000_000,
   async check(runs, seed, report) {
     const directory = mkdtempSync(join(tmpdir(), 'loretta-hostile-'));
+    setBackend(referenceBackend());
     const clean = prototypes();
-    let refused = 0;
+    const peak = new Peak();
+    let [refused, folderRuns] = [0, 0];
     try {
-      const all = formats(directory);
-      if (report.only === null && existsSync(CORPUS)) {
-        const corpus = readdirSync(CORPUS).map((name) => readFileSync(join(CORPUS, name)));
-        for (const bytes of corpus) readOne(all[0]!, new Uint8Array(bytes));
-        report.note('corpus', corpus.length);
-      }
-      await eachCase(runs, seed, report, (random) => {
+      const all = formats(directory, corpusFiles());
+      const folders = await goodFolders(directory);
+      if (report.only === null) await readCorpus(all[0]!, report, peak);
+      await eachCase(runs, seed, report, async (random, index) => {
+        const whole = index % FOLDER_EVERY === 0;
+        if (whole) folderRuns++;
         const format = pick(random, all);
-        if (readOne(format, format.damage(random))) refused++;
-        must(prototypes() === clean, () => `${format.name} changed a prototype`);
+        const input = whole
+          ? folderInput(join(directory, 'folder'), damageFolder(random, folders))
+          : fileInput(format, format.damage(random));
+        if (await readOne(input, peak)) refused++;
+        must(prototypes() === clean, () => `a prototype is changed by ${input.show()}`);
       });
     } finally {
       rmSync(directory, { recursive: true });
     }
     report.note('refused', refused);
+    report.note('folders', folderRuns);
+    report.note('most memory, of that allowed', Number(peak.share.toFixed(2)));
   },
 };

@@ -1,8 +1,9 @@
-/** Writes that the system refuses, for real: the file before stays, the error is typed, nothing is left. */
+/** Writes that the system refuses, for real, and faults at any step of a save: the file before stays, the error is typed, nothing is left. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckpointError } from '@loretta-ts/nn';
 import { saveSafetensors } from '@loretta-ts/nn/node';
 import { commandOf, type Ended, runChild } from '../child';
 import { eachCase, must, type Report, type Row } from '../row';
@@ -64,6 +65,47 @@ async function checkRefusal(refusal: Refusal, path: string, bytes: number): Prom
   must(files.length === 1, () => `${files} are there`);
 }
 
+/** What a child found of one fault. */
+interface Found {
+  readonly code: string;
+  readonly path: string;
+  readonly message: string;
+  readonly files: readonly string[];
+  readonly version: unknown;
+}
+
+/** Every fault of the child, at its place in a save: the version before stays, alone. */
+async function checkFaults(
+  root: string,
+  bytes: number,
+  counts: Map<string, number>,
+): Promise<void> {
+  const { out, err, code: ended } = await runChild(commandOf('faults.ts', [root, String(bytes)]));
+  must(ended === 0, () => `the child ended with ${ended}: ${err}`);
+  for (const line of out.trim().split('\n')) {
+    const { code, path, message, files, version } = JSON.parse(line) as Found;
+    const want = `CheckpointError: checkpoint: ${path}: cannot be written (${code}): `;
+    must(message.startsWith(want), () => `${line}; wanted ${want}`);
+    must(version === 1, () => `the save before is gone: ${line}`);
+    must(files.length === 1, () => `files are left: ${line}`);
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+}
+
+/** A folder in the place of a file. */
+async function checkFolderThere(root: string): Promise<void> {
+  const directory = mkdtempSync(join(root, 'taken-'));
+  const path = join(directory, 'model.safetensors');
+  mkdirSync(path);
+  const error: unknown = await saveSafetensors(path, new Map()).catch((e: unknown) => e);
+  const want = `checkpoint: ${path}: cannot be written (EISDIR): `;
+  must(
+    error instanceof CheckpointError && error.message.startsWith(want),
+    () => `${String(error)}; wanted ${want}`,
+  );
+  must(readdirSync(directory).length === 1, () => `${readdirSync(directory)} are there`);
+}
+
 async function inFolder(
   folder: string,
   refusal: Refusal,
@@ -95,6 +137,15 @@ export const refusedWrites: Row = {
       await inFolder(folder, noPermission, runs, seed, report);
       if (mounted) await inFolder(disk, fullDisk, runs, seed, report);
       else report.note('ENOSPC', 0);
+      if (!mounted && process.env['LORETTA_REQUIRE_MOUNT'] === '1') {
+        report.fail('ENOSPC', 'required by LORETTA_REQUIRE_MOUNT, but mount is not permitted here');
+      }
+      const counts = new Map<string, number>();
+      await eachCase(runs, seed, report, async (random) => {
+        await checkFaults(folder, 4 * (256 + random.int(2048)), counts);
+        await checkFolderThere(folder);
+      });
+      for (const [code, n] of counts) report.note(`${code} in a save`, n);
     } finally {
       if (mounted) spawnSync('umount', [disk]);
       rmSync(folder, { recursive: true });

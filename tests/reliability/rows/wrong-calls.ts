@@ -1,4 +1,7 @@
 /** Calls with random shapes, dtypes, axes and numbers, most of them wrong: a typed error that names the op, or a result. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cpu, referenceBackend } from '@loretta-ts/backend-cpu';
 import * as core from '@loretta-ts/core';
 import {
@@ -7,6 +10,7 @@ import {
   DTypeError,
   type HostRandom,
   key,
+  sameShape,
   scope,
   setBackend,
   ShapeError,
@@ -21,8 +25,13 @@ import {
   klDivLoss,
   l1Loss,
   mseLoss,
+  nllLoss,
 } from '@loretta-ts/nn';
-import { eachCase, must, pick, type Row } from '../row';
+import { readGroup } from '../../conformance/format';
+import { runGroup } from '../../conformance/runner';
+import { eachCase, must, pick, type Report, type Row } from '../row';
+
+const VECTORS = fileURLToPath(new URL('../../../../shared/conformance/', import.meta.url));
 
 /** Arguments of the types that an op takes, with values that it often does not. */
 class Draw {
@@ -57,11 +66,18 @@ class Draw {
       -1,
       -2,
       5,
+      -0,
       0.5,
+      1.5,
+      -2.5,
       Number.NaN,
       Infinity,
+      -Infinity,
+      2 ** 31,
+      2 ** 32,
       2 ** 53,
       -(2 ** 31),
+      -(2 ** 53),
       1e300,
     ]);
   }
@@ -88,6 +104,19 @@ class Draw {
       dilation: one(),
       groups: one(),
     };
+  }
+  get dtype(): DType {
+    return pick<DType>(this.random, ['f32', 'f64', 'i32', 'bool']);
+  }
+  get reduction(): string | undefined {
+    return pick(this.random, [undefined, 'mean', 'sum', 'none', 'batchmean', 'median']);
+  }
+  /** Mostly a share of 1. */
+  get share(): number {
+    return this.random.int(4) === 0 ? this.n : 0.5;
+  }
+  get ignore(): { ignoreIndex?: number } {
+    return this.random.int(2) === 0 ? {} : { ignoreIndex: this.n };
   }
   get bool(): boolean {
     return this.random.int(2) === 0;
@@ -168,7 +197,11 @@ const alongAxis = [
   'sort',
   'unsqueeze',
 ] as const;
-const losses = { bceWithLogitsLoss, crossEntropyLoss, huberLoss, klDivLoss, l1Loss, mseLoss };
+/** Losses of predictions and targets of one shape. */
+const elementwise = { bceWithLogitsLoss, huberLoss, klDivLoss, l1Loss, mseLoss };
+/** Losses of classes: targets have the shape of the logits, or that without the last axis. */
+const ofClasses = { crossEntropyLoss, nllLoss };
+const losses = { ...elementwise, ...ofClasses };
 const equations = [
   'ij,jk->ik',
   'ii->i',
@@ -186,6 +219,20 @@ type Loose = Readonly<Record<string, (...args: unknown[]) => unknown>>;
 const ops = core as unknown as Loose;
 const named = (names: readonly string[], args: (d: Draw) => unknown[]): [string, Call][] =>
   names.map((name) => [name, (d) => ops[name]!(...args(d))]);
+
+type Loss = (a: Tensor, b: Tensor, options: object) => Tensor;
+
+/** A loss that gives a result has paired every prediction with a target of its own: nothing is broadcast. */
+function checkLoss(name: string, loss: Loss, d: Draw): Tensor {
+  const [a, b] = [d.t, d.t];
+  const options = { reduction: d.reduction, labelSmoothing: d.share, delta: d.share, ...d.ignore };
+  const result = loss(a, b, options);
+  const fits =
+    sameShape(a.shape, b.shape) ||
+    (Object.hasOwn(ofClasses, name) && sameShape(a.shape.slice(0, -1), b.shape));
+  must(fits, () => `${name} of ${show(a)} and ${show(b)} gives ${show(result)}`);
+  return result;
+}
 
 /** Every op that takes tensors, with arguments of the types that it declares. */
 const calls: readonly (readonly [string, Call])[] = [
@@ -234,9 +281,15 @@ const calls: readonly (readonly [string, Call])[] = [
   ...named(['uniform', 'normal', 'gumbel', 'truncatedNormal'], (d) => [key(1), d.ns]),
   ...named(['bernoulli'], (d) => [key(1), d.bool ? d.n : d.t, d.ns]),
   ...named(['categorical'], (d) => [key(1), d.t]),
+  ...named(['key'], (d) => [d.n]),
+  ...named(['splitTensor'], (d) => [key(1).tensor(), d.n]),
+  ...named(['randomBits'], (d) => [key(1), d.ns]),
+  ...named(['zeros', 'ones'], (d) => [d.ns, { dtype: d.dtype }]),
+  ...named(['iota'], (d) => [d.n, { dtype: d.dtype, start: d.n, step: d.n }]),
+  ...named(['tensor'], (d) => [d.ns, { shape: d.ns, dtype: d.dtype }]),
   ...Object.entries(losses).map(([name, loss]): [string, Call] => [
     name,
-    (d) => (loss as (...args: unknown[]) => unknown)(d.t, d.t),
+    (d) => checkLoss(name, loss as Loss, d),
   ]),
 ];
 
@@ -280,6 +333,22 @@ function checkCall(random: HostRandom, backend: Backend): boolean {
 
 const show = (t: Tensor): string => `${t.dtype}[${t.shape.join()}]`;
 
+/** The calls of the conformance vectors that must throw, on a backend. */
+async function checkVectors(backend: Backend, report: Report): Promise<number> {
+  if (!existsSync(join(VECTORS, 'errors.json'))) return 0;
+  let passed = 0;
+  for (const precision of ['f32', 'f64'] as const) {
+    const group = await runGroup(readGroup(VECTORS, 'errors'), { backend, precision });
+    for (const { id, reason } of group.failures) {
+      report.fail(id, `${reason} (${backend.name}, ${precision})`);
+    }
+    passed += group.passed;
+  }
+  const { buffers } = backend.memory();
+  if (buffers > 0) report.fail('vectors', `${buffers} buffers of ${backend.name} are left`);
+  return passed;
+}
+
 export const wrongCalls: Row = {
   name: 'wrong-calls',
   holds: 'a wrong call is a typed error that names the op, and leaves nothing',
@@ -288,6 +357,11 @@ export const wrongCalls: Row = {
   async check(runs, seed, report) {
     let refused = 0;
     const backends = [referenceBackend(), cpu()];
+    let vectors = 0;
+    for (const backend of report.only === null ? backends : []) {
+      vectors += await checkVectors(backend, report);
+    }
+    report.note('vectors', vectors);
     await eachCase(runs, seed, report, (random, index) => {
       const backend = backends[index % backends.length]!;
       setBackend(backend);

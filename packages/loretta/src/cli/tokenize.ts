@@ -1,5 +1,6 @@
 /** `loretta tokenize`: the ids of a text, the pieces that they stand for, and the way back. */
 import { resolve } from 'node:path';
+import { recoverFolder } from '@loretta-ts/nn/node';
 import { ByteTokenizer, TextStream } from '@loretta-ts/tokenizers';
 import { loadTokenizer } from '../node/pretrained';
 import { command } from './command';
@@ -51,7 +52,7 @@ interface Texts {
 }
 
 async function main(args: Args): Promise<void> {
-  const texts = textsOf(args.tokenizer);
+  const texts = await textsOf(args.tokenizer);
   if (args.decode !== undefined) {
     if (args.text !== undefined) throw new UsageError('give either TEXT or --decode');
     const ids = idsOf(args.decode, texts.vocabSize);
@@ -81,9 +82,9 @@ async function main(args: Args): Promise<void> {
   );
 }
 
-function textsOf(name: string): Texts {
+async function textsOf(name: string): Promise<Texts> {
   if (name !== 'bytes') {
-    const tokenizer = loadTokenizer(resolve(name));
+    const tokenizer = loadTokenizer(await recoverFolder(resolve(name)));
     return {
       vocabSize: tokenizer.vocabSize,
       encode: (text) => tokenizer.encode(text),

@@ -11,6 +11,7 @@ import type { HostTensor } from '../host';
 import { fitted } from './hf-format';
 import { llama } from './hf-llama';
 import { plainBytes } from './elements';
+import { looksLikePickle, pickleHint } from './pickle';
 import type { Safetensors } from './safetensors';
 
 /** Options of the loaders. */
@@ -28,6 +29,10 @@ export function decoderFromLlama2c(file: Uint8Array, options: LoadOptions = {}):
   const bytes = plainBytes(file);
   if (bytes.length < 28)
     throw new CheckpointError(`llama2.c: ${bytes.length} bytes are too few for a header`);
+  // no model is as wide as these bytes would have it
+  if (looksLikePickle(bytes)) {
+    throw new CheckpointError(`llama2.c: not a legacy llama2.c file${pickleHint(bytes)}`);
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [dim, ffDim, layers, heads, kvHeads, signed, maxLength] = Array.from(
     { length: 7 },

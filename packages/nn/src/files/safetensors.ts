@@ -2,6 +2,7 @@
  * The safetensors format, read strictly and bounded: nothing is allocated for what a header claims before the file
  * is known to hold it. 8 bytes of header length, JSON, then row-major little-endian data without gaps.
  */
+import { pickleHint } from './pickle';
 import { sizeOf } from '@loretta-ts/core';
 import { SafetensorsError } from '../errors';
 import type { FileDType, HostTensor } from '../host';
@@ -73,13 +74,13 @@ export function headerLength(first: Uint8Array, fileSize: number): number {
   const n = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (n > BigInt(MAX_HEADER_BYTES)) {
     throw new SafetensorsError(
-      `the header claims ${n} bytes, more than ${MAX_HEADER_BYTES}: not a safetensors file`,
+      `the header claims ${n} bytes, more than ${MAX_HEADER_BYTES}: not a safetensors file${pickleHint(first)}`,
     );
   }
   const length = Number(n);
   if (8 + length > fileSize) {
     throw new SafetensorsError(
-      `the header claims ${length} bytes, the file has ${fileSize}: it is cut off`,
+      `the header claims ${length} bytes, the file has ${fileSize}: it is cut off${pickleHint(first)}`,
     );
   }
   return length;

@@ -167,6 +167,8 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: make room',
   EDQUOT: 'the quota is used up: make room',
   EFBIG: 'it is larger than this system lets a file be',
+  EIO: 'the device failed: check it, and save elsewhere',
+  EROFS: 'the disk can only be read: save elsewhere',
   ENOENT: 'there is no such folder: make it',
   EISDIR: 'a folder of this name is there: choose another name',
 };

@@ -1,9 +1,13 @@
 /** Folders that appear whole or not at all. */
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CheckpointError } from '../errors';
 import { cannotWrite, syncDirectory } from './files';
-import { clearLeftovers, temporaryName } from './temporary';
+import { clearLeftovers, newestFinished, temporaryName } from './temporary';
+
+/** How long a reader waits for a writer that is between its two renames: half a second. */
+const WAIT_TRIES = 25;
+const WAIT_MILLISECONDS = 20;
 
 /** A folder in the making. */
 export interface NewFolder {
@@ -23,6 +27,7 @@ export async function writeFolderAtomic(
   fill: (folder: NewFolder) => Promise<void>,
 ): Promise<void> {
   const target = resolve(directory);
+  await recoverFolder(target);
   await checkFree(target, replaceable);
   const parent = dirname(target);
   const temporary = temporaryName(target);
@@ -33,13 +38,42 @@ export async function writeFolderAtomic(
     await syncDirectory(`${temporary}.tmp`);
     await moveIn(`${temporary}.tmp`, target, `${temporary}.old`);
   } catch (error) {
-    await rm(`${temporary}.tmp`, { recursive: true, force: true }).catch(() => undefined);
+    // where the old one could not be put back, both stay for the next reader
+    if ((await contents(`${temporary}.old`).catch(() => [])) === null) {
+      await rm(`${temporary}.tmp`, { recursive: true, force: true }).catch(() => undefined);
+    }
     throw cannotWrite(target, error);
   }
   await syncDirectory(parent);
   await rm(`${temporary}.old`, { recursive: true, force: true });
   // last: until the new folder is in place, what a killed process set aside may be the only one
   await clearLeftovers(target, ['tmp', 'old']);
+}
+
+/**
+ * Where a saved folder is to be read: its path. A process that was killed between setting the old folder aside and
+ * moving the new one in left none there: the new one, which was complete, is moved in, or read where it is.
+ */
+export async function recoverFolder(directory: string): Promise<string> {
+  const target = resolve(directory);
+  const isThere = async (): Promise<boolean> => (await stat(target).catch(() => null)) !== null;
+  for (let tries = WAIT_TRIES; ; tries--) {
+    if (await isThere()) return directory;
+    const finished = await newestFinished(target);
+    if (finished === null) return directory;
+    if (finished.abandoned) {
+      const moved = await rename(finished.path, target).then(
+        () => true,
+        () => false,
+      );
+      if (moved) await syncDirectory(dirname(target));
+      // another reader may have been faster
+      return moved || (await isThere()) ? directory : finished.path;
+    }
+    // its writer runs, maybe elsewhere: the next moment it is in its place
+    if (tries === 0) return finished.path;
+    await new Promise((done) => setTimeout(done, WAIT_MILLISECONDS));
+  }
 }
 
 async function moveIn(from: string, target: string, aside: string): Promise<void> {

@@ -5,7 +5,9 @@ import type { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
 import { Fields } from '../files/json-fields';
 import type { LoadOptions } from '../files/llama2c';
+import { isPickleName, pickleRefusal } from '../files/pickle';
 import { named, readJson } from './files';
+import { recoverFolder } from './folder';
 import { exists, loadHfFolder, loadLlama2c } from './models';
 
 /** A model from disk, with what its files say of texts. */
@@ -25,10 +27,11 @@ export interface Pretrained {
 /**
  * A decoder from a Hugging Face folder (Llama, Mistral or GPT-2; F32, F16, BF16 or F64 safetensors, whole or in
  * shards), or from a folder with a llama2.c checkpoint (`.bin`, or `.safetensors` with Meta's names), or from such a
- * file.
+ * file. A folder whose saving was killed at its last step is found, see `recoverFolder`.
  * @throws CheckpointError, SafetensorsError in one line, before anything is allocated that the files do not hold
  */
-export async function loadPretrained(path: string, options: LoadOptions = {}): Promise<Pretrained> {
+export async function loadPretrained(from: string, options: LoadOptions = {}): Promise<Pretrained> {
+  const path = await recoverFolder(from);
   const info = await stat(path).catch(() => null);
   if (info === null) throw new CheckpointError(`${path}: there is no such folder: check the path`);
   if (!info.isDirectory()) return await fromLlama2c(path, options);
@@ -65,13 +68,18 @@ async function fromLlama2c(path: string, options: LoadOptions): Promise<Pretrain
 }
 
 async function llama2cFile(directory: string): Promise<string> {
-  const files = (await readdir(directory, { withFileTypes: true }))
+  const names = (await readdir(directory, { withFileTypes: true }))
     .filter((entry) => !entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => /\.(bin|safetensors)$/.test(name) && !/^tok.*\.bin$/.test(name))
     .sort();
+  const files = names.filter(
+    (name) =>
+      !isPickleName(name) && /\.(bin|safetensors)$/.test(name) && !/^tok.*\.bin$/.test(name),
+  );
   const [first] = files;
   if (first === undefined) {
+    const pickle = names.find(isPickleName);
+    if (pickle !== undefined) throw new CheckpointError(pickleRefusal(join(directory, pickle)));
     throw new CheckpointError(
       `${directory}: neither config.json nor a llama2.c checkpoint (.bin or .safetensors) is there`,
     );

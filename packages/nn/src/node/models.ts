@@ -1,14 +1,16 @@
 /** Decoders from folders and files on disk. */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Decoder } from '../decoder/decoder';
 import { CheckpointError } from '../errors';
 import { checkHfTensors, decoderConfigFromHf, fromHfTensors } from '../files/hf';
 import type { TensorInfo } from '../files/hf-format';
 import { short } from '../files/json-fields';
 import { decoderFromLlama2c, decoderFromMetaNames, type LoadOptions } from '../files/llama2c';
+import { isPickleName, pickleRefusal } from '../files/pickle';
 import type { HostTensor } from '../host';
 import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from './files';
+import { recoverFolder } from './folder';
 
 /**
  * A decoder from a Hugging Face folder: `config.json`, and `model.safetensors` or shards with
@@ -16,7 +18,8 @@ import { loadSafetensors, named, read, readJson, readSafetensorsHeader } from '.
  * with the configuration before weights are read or allocated.
  * @throws CheckpointError, SafetensorsError in one line
  */
-export async function loadHfFolder(directory: string, options: LoadOptions = {}): Promise<Decoder> {
+export async function loadHfFolder(from: string, options: LoadOptions = {}): Promise<Decoder> {
+  const directory = await recoverFolder(from);
   const config = await readJson(join(directory, 'config.json'));
   const decoderConfig = named(directory, () => decoderConfigFromHf(config, options));
   const files = await weightFiles(directory);
@@ -36,11 +39,12 @@ export async function loadHfFolder(directory: string, options: LoadOptions = {})
 
 /** All tensors of a Hugging Face folder, from one file or its shards. */
 export async function loadHfTensors(directory: string): Promise<Map<string, HostTensor>> {
-  return await tensorsOf(await weightFiles(directory));
+  return await tensorsOf(await weightFiles(await recoverFolder(directory)));
 }
 
 /** A decoder from a legacy llama2.c file (`.bin`), or from safetensors with Meta's names. */
 export async function loadLlama2c(path: string, options: LoadOptions = {}): Promise<Decoder> {
+  if (isPickleName(basename(path))) throw new CheckpointError(pickleRefusal(path));
   if (path.endsWith('.safetensors')) {
     const file = await loadSafetensors(path);
     return named(path, () => decoderFromMetaNames(file, options));
@@ -61,6 +65,8 @@ async function weightFiles(directory: string): Promise<WeightFiles> {
   if (await exists(single)) return { paths: [single], places: null };
   const index = join(directory, 'model.safetensors.index.json');
   if (!(await exists(index))) {
+    const pickle = (await readdir(directory)).sort().find(isPickleName);
+    if (pickle !== undefined) throw new CheckpointError(pickleRefusal(join(directory, pickle)));
     throw new CheckpointError(
       `${directory}: neither model.safetensors nor model.safetensors.index.json is there`,
     );

@@ -26,19 +26,57 @@ export async function clearLeftovers(
   target: string,
   endings: readonly ('tmp' | 'old')[],
 ): Promise<void> {
-  const directory = dirname(target);
-  const start = `.${basename(target)}.`;
-  const names = await readdir(directory).catch(() => []);
-  const here = host();
-  for (const name of names) {
-    if (!name.startsWith(start)) continue;
-    const [, of, pid, ending] = TAIL.exec(name.slice(start.length)) ?? [];
-    if (of !== here || !endings.some((one) => one === ending)) continue;
-    const path = join(directory, name);
-    if (await writerIsGone(path, Number(pid))) {
+  for (const { path, here, pid, ending } of await temporariesOf(target)) {
+    if (!here || !endings.some((one) => one === ending)) continue;
+    if (await writerIsGone(path, pid)) {
       await rm(path, { recursive: true, force: true }).catch(() => undefined);
     }
   }
+}
+
+/** A folder that is complete but not in its place: its writer set the old one aside, and came no further. */
+export interface Finished {
+  readonly path: string;
+  /** Its writer ran on this host and does so no more: nobody else will move it. */
+  readonly abandoned: boolean;
+}
+
+/** The newest finished folder of a target; null where none is. */
+export async function newestFinished(target: string): Promise<Finished | null> {
+  const all = await temporariesOf(target);
+  const paths = new Set(all.map(({ path }) => path));
+  let newest: (Finished & { readonly time: number }) | null = null;
+  for (const { path: aside, here, pid, ending } of all) {
+    // a writer sets aside when the new one is complete: both are there only between its two renames
+    const path = aside.replace(/old$/, 'tmp');
+    if (ending !== 'old' || !paths.has(path)) continue;
+    const time = (await stat(aside).catch(() => null))?.ctimeMs ?? 0;
+    if (newest !== null && newest.time >= time) continue;
+    newest = { path, time, abandoned: here && (await writerIsGone(path, pid)) };
+  }
+  return newest;
+}
+
+interface Temporary {
+  readonly path: string;
+  /** Its writer ran on this host. */
+  readonly here: boolean;
+  readonly pid: number;
+  readonly ending: string;
+}
+
+/** What writers of this target have or left beside it. */
+async function temporariesOf(target: string): Promise<Temporary[]> {
+  const directory = dirname(target);
+  const start = `.${basename(target)}.`;
+  const names = await readdir(directory).catch(() => []);
+  const own = host();
+  return names.flatMap((name) => {
+    const [, of, pid, ending] =
+      (name.startsWith(start) && TAIL.exec(name.slice(start.length))) || [];
+    if (ending === undefined) return [];
+    return [{ path: join(directory, name), here: of === own, pid: Number(pid), ending }];
+  });
 }
 
 async function writerIsGone(path: string, pid: number): Promise<boolean> {
