@@ -3,6 +3,7 @@ import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
 import { hostileFiles } from './rows/hostile-files';
+import { nonFinite } from './rows/non-finite';
 import { refusedWrites } from './rows/refused-writes';
 import { tape } from './rows/tape';
 import { tokenizers } from './rows/tokenizers';
@@ -12,6 +13,7 @@ export const rows: readonly Row[] = [
   tape,
   wrongCalls,
   accumulation,
+  nonFinite,
   hostileFiles,
   checkpoints,
   refusedWrites,

@@ -47,17 +47,20 @@ export function apply<N extends OpName>(
 ): readonly Tensor[] {
   for (const t of ins) t.assertLive(op.name);
   const avals = op.infer(ins, attrs);
-  const { trace, recording, reads } = frame();
+  const { trace, recording, reads, watch } = frame();
   const tapes = openTapes(ins);
   if (donate && tapes.length > 0) {
     throw new CaptureError(
       `${op.name}: a donated tensor is needed for a gradient: do not donate it`,
     );
   }
+  const watched = trace === null ? watch : null;
+  const sources = watched?.before(ins) ?? [];
   const outs =
     trace === null
       ? run(op, ins, avals, attrs, donate)
       : trace.apply(op, ins, avals, attrs, donate);
+  watched?.ran(op.name, sources, outs);
   if (tapes.length > 0 && op.vjp !== null) {
     if (recording) {
       for (const out of outs) out.ref.tapes = tapes;
@@ -125,7 +128,7 @@ function run<N extends OpName>(
   const kernel = kernelFor(backend, op, ins);
   if (kernel === null) {
     return tidy(() =>
-      withFrame({ recording: false, reads: null }, () => decompose(op, ins, attrs)),
+      withFrame({ recording: false, reads: null, watch: null }, () => decompose(op, ins, attrs)),
     );
   }
   const outs: Tensor[] = [];

@@ -19,7 +19,8 @@ export type Leaf =
       readonly value: Tensor;
     };
 
-function tensorOf(leaf: Leaf): Tensor {
+/** The tensor of a leaf. */
+export function tensorOf(leaf: Leaf): Tensor {
   return leaf instanceof Tensor ? leaf : leaf.value;
 }
 

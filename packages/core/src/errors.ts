@@ -80,8 +80,11 @@ export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   /** What was checked. */
   readonly where: string;
-  constructor(where: string, message: string) {
+  /** The op that made it, or first read it (see `detectAnomaly`); null when it was not looked for or not found. */
+  readonly op: string | null;
+  constructor(where: string, message: string, op: string | null = null) {
     super(`${where}: ${message}`);
     this.where = where;
+    this.op = op;
   }
 }

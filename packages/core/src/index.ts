@@ -29,6 +29,7 @@ export {
   valueAndGrad,
   vjp,
 } from './autograd';
+export { type Anomaly, detectAnomaly } from './anomaly';
 export { apply, apply1 } from './apply';
 export { capture, Captured, type CaptureOptions, type State } from './capture';
 export { tensor, type TensorData, type TensorOptions } from './create-tensor';

@@ -27,6 +27,7 @@ export {
   type CheckpointParts,
   checkpointBytes,
   restoreCheckpoint,
+  type SavedWith,
   weightsBytes,
 } from './files/checkpoint';
 export type { SaveDType } from './files/file-dtype';
@@ -122,6 +123,7 @@ export { GradAccumulator } from './optim/accumulate';
 export { Adam, type AdamOptions, RMSprop, type RmsPropOptions } from './optim/adam';
 export { AdamW, type AdamWOptions } from './optim/adamw';
 export { clipGradNorm, clipGradValue, clipScale, type GradEntries, gradNorm } from './optim/clip';
+export { checkFinite, type OnNonFinite, type TakenStep } from './optim/finite';
 export { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optim/optimizer';
 export {
   constantWarmup,

@@ -103,12 +103,15 @@ async function main(args: Args): Promise<void> {
       open ||= metadata.get('gate') === 'open';
     }
     const save = async (): Promise<void> => {
-      const bytes = await setup.trainer.save({
-        arm: name,
-        gate: open ? 'open' : 'closed',
-        tokenizers: tokenizersOf(choice),
-        config: JSON.stringify(setup.model.config),
-      });
+      const bytes = await setup.trainer.save(
+        {
+          arm: name,
+          gate: open ? 'open' : 'closed',
+          tokenizers: tokenizersOf(choice),
+          config: JSON.stringify(setup.model.config),
+        },
+        { onlyFinite: true },
+      );
       await writeFileAtomic(path, bytes);
     };
     const { earliest, latest, skill, share } = config.transitive;
