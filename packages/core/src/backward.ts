@@ -83,7 +83,10 @@ function accumulate(flowing: Map<ValueRef, Tensor>, ref: ValueRef, ct: Tensor): 
     flowing.set(ref, ct);
     return;
   }
-  flowing.set(ref, add(before, ct));
-  before.dispose();
-  ct.dispose();
+  try {
+    flowing.set(ref, add(before, ct));
+    before.dispose();
+  } finally {
+    ct.dispose();
+  }
 }

@@ -223,6 +223,6 @@ export {
   uniform,
 } from './random';
 export { getBackend, reportLeaks, setBackend, withBackend } from './runtime';
-export { keep, type Scope, scope, tidy } from './scope';
+export { construct, keep, type Scope, scope, tidy } from './scope';
 export { stopGradient } from './stop-gradient';
 export { Tensor } from './tensor';

@@ -30,6 +30,8 @@ export interface Frame {
   readonly recording: boolean;
   /** Collects what a checkpointed function reads from outside. */
   readonly reads: Map<ValueRef, Tensor> | null;
+  /** Collects what is taken out of scopes inside `construct`. */
+  readonly kept: Set<Tensor> | null;
   /** Looks at every result, while an anomaly is looked for. */
   readonly watch: OpWatch | null;
 }
@@ -41,7 +43,7 @@ const runtime: {
 } = {
   backend: null,
   leaks: null,
-  frame: { scope: null, trace: null, recording: true, reads: null, watch: null },
+  frame: { scope: null, trace: null, recording: true, reads: null, kept: null, watch: null },
 };
 
 export function frame(): Frame {

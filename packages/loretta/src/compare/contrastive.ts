@@ -128,8 +128,9 @@ export async function trainContrastive(options: ContrastiveOptions): Promise<Lea
         return losses.reduce((p, q) => add(p, q)).mul(1 / losses.length);
       };
       const { value, grads } = valueAndGrad(model.parameters(), lossOf);
-      const norm = tidy(() => gradNorm(grads));
+      let norm: Tensor | null = null;
       try {
+        norm = tidy(() => gradNorm(grads));
         const [loss, size] = (await Promise.all([value.item(), norm.item()])) as [number, number];
         await checkFinite({
           ...{ where: 'contrastive', step, loss, norm: size },
@@ -143,7 +144,7 @@ export async function trainContrastive(options: ContrastiveOptions): Promise<Lea
         });
         onEvent?.({ type: 'step', step, steps, loss });
       } finally {
-        for (const owned of [value, norm, grads]) owned.dispose();
+        for (const owned of [value, norm, grads]) owned?.dispose();
       }
     }
     return learned(model, vocab);

@@ -248,9 +248,10 @@ export class Trainer {
       return [total!, sums];
     };
     const { value, grads, aux } = valueAndGrad(model.parameters(), lossOf);
-    const norm = tidy(() => gradNorm(grads));
     const lr = this.schedule(this.done);
+    let norm: Tensor | null = null;
     try {
+      norm = tidy(() => gradNorm(grads));
       const numbers = await Promise.all([value.item(), norm.item(), ...aux.map((t) => t.data())]);
       const [loss, size] = numbers as [number, number];
       const skipped = await checkFinite(
@@ -275,7 +276,7 @@ export class Trainer {
       return { loss, bits, norm: size, lr, ...why };
     } finally {
       value.dispose();
-      norm.dispose();
+      norm?.dispose();
       grads.dispose();
       for (const t of aux) t.dispose();
     }

@@ -149,8 +149,9 @@ export class VqTrainer {
         return [loss, { error, perplexity, latent, indices }] as const;
       };
       const { value, grads, aux } = valueAndGrad(model.parameters(), lossOf);
-      const norm = tidy(() => gradNorm(grads));
+      let norm: Tensor | null = null;
       try {
+        norm = tidy(() => gradNorm(grads));
         const read = [value, aux.error, aux.perplexity, norm].map((t) => t.item());
         const [loss, error, perplexity, size] = (await Promise.all(read)) as [
           number,
@@ -169,7 +170,7 @@ export class VqTrainer {
         this.done++;
         return { step, loss, error, perplexity, gradNorm: size, lr };
       } finally {
-        for (const t of [value, norm, ...Object.values(aux)]) t.dispose();
+        for (const t of [value, norm, ...Object.values(aux)]) t?.dispose();
         grads.dispose();
       }
     } finally {
