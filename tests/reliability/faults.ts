@@ -1,12 +1,6 @@
 /** Backends that fail on purpose. */
-import {
-  type Backend,
-  isFloat,
-  type Kernels,
-  type OpName,
-  typedArray,
-  type View,
-} from '@loretta-ts/core';
+import { type Backend, isFloat, type Kernels, typedArray, type View } from '@loretta-ts/core';
+import { instead } from '@loretta-ts/core/testing';
 
 /** What is written over one element of what a kernel gave. */
 export interface KernelFault {
@@ -48,10 +42,7 @@ export function faultyKernels(of: Backend): FaultyKernels {
     };
   };
   const kernels = Object.fromEntries(
-    Object.entries(of.kernels).map(([op, kernel]) => [
-      op,
-      faulty(op as OpName, kernel as AnyKernel),
-    ]),
+    Object.entries(of.kernels).map(([op, kernel]) => [op, faulty(op, kernel as AnyKernel)]),
   ) as unknown as Kernels;
   const made: FaultyKernels = {
     backend: instead(of, { kernels }),
@@ -60,15 +51,4 @@ export function faultyKernels(of: Backend): FaultyKernels {
     restart: () => calls.clear(),
   };
   return made;
-}
-
-/** A backend with some members replaced. */
-export function instead(of: Backend, members: Partial<Backend>): Backend {
-  return new Proxy(of, {
-    get(target, name) {
-      if (name in members) return members[name as keyof Backend];
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }

@@ -3,6 +3,7 @@ import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
 import { hostileFiles } from './rows/hostile-files';
+import { leaks } from './rows/leaks';
 import { nonFinite } from './rows/non-finite';
 import { refusedWrites } from './rows/refused-writes';
 import { tape } from './rows/tape';
@@ -14,6 +15,7 @@ export const rows: readonly Row[] = [
   wrongCalls,
   accumulation,
   nonFinite,
+  leaks,
   hostileFiles,
   checkpoints,
   refusedWrites,
