@@ -1,7 +1,7 @@
 /** The one dispatch: check, run or trace, record. */
 import type { CoreName, FusedName, OpAttrs, OpName } from './attrs';
-import type { Backend, Kernel } from './backend';
-import { type Aval, showAval, sizeOf } from './dtype';
+import type { Backend, Buffer, Kernel } from './backend';
+import { type Aval, bytesPerElement, showAval, sizeOf } from './dtype';
 import { BackendError, CaptureError, DTypeError } from './errors';
 import type { Op } from './op';
 import { frame, getBackend, withFrame } from './runtime';
@@ -12,8 +12,24 @@ import { Tensor, ValueRef } from './tensor';
 
 const NO_TAPES = Object.freeze([]) as readonly never[];
 
-/** A tensor on fresh memory, registered with the running scope. */
-export function allocate(backend: Backend, aval: Aval): Tensor {
+/** Memory for an array. @throws BackendError that names the op and the array when there is none */
+export function room(backend: Backend, aval: Aval, op: string): Buffer {
+  const size = sizeOf(aval.shape);
+  try {
+    return backend.alloc(size, aval.dtype);
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    const detail = error.message.replace(`${error.backend}: alloc: `, '');
+    throw new BackendError(error.backend, `${op}: ${showAval(aval)}: ${detail}`, {
+      op,
+      shape: aval.shape,
+      bytes: size * bytesPerElement[aval.dtype],
+    });
+  }
+}
+
+/** A tensor on fresh memory, registered with the running scope. @throws BackendError, see `room` */
+export function allocate(backend: Backend, aval: Aval, op = 'tensor'): Tensor {
   if (!backend.dtypes.includes(aval.dtype)) {
     throw new DTypeError(
       'alloc',
@@ -22,7 +38,7 @@ export function allocate(backend: Backend, aval: Aval): Tensor {
     );
   }
   const size = sizeOf(aval.shape);
-  const storage = new Storage(backend, aval.dtype, size, backend.alloc(size, aval.dtype), null);
+  const storage = new Storage(backend, aval.dtype, size, room(backend, aval, op), null);
   return register(new Tensor(aval.shape, storage, 0, new ValueRef(NO_TAPES)));
 }
 
@@ -136,7 +152,9 @@ function run<N extends OpName>(
     avals.forEach((aval, o) => {
       const donor = donate ? ins[op.donates?.[o] ?? -1] : undefined;
       outs.push(
-        donor !== undefined && ownsAll(donor) ? takeOver(donor, aval) : allocate(backend, aval),
+        donor !== undefined && ownsAll(donor)
+          ? takeOver(donor, aval)
+          : allocate(backend, aval, op.name),
       );
     });
     kernel(

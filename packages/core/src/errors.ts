@@ -47,10 +47,23 @@ export class BackendError extends Error {
   override readonly name = 'BackendError';
   /** Name of the backend. */
   readonly backend: string;
-  constructor(backend: string, message: string) {
+  /** What there was no memory for; null for any other reason. */
+  readonly wanted: WantedMemory | null;
+  constructor(backend: string, message: string, wanted: WantedMemory | null = null) {
     super(`${backend}: ${message}`);
     this.backend = backend;
+    this.wanted = wanted;
   }
+}
+
+/** An array that did not fit. */
+export interface WantedMemory {
+  /** Op that gives it. */
+  readonly op: string;
+  /** Its shape; one axis for the buffers of a captured program, which values share. */
+  readonly shape: readonly number[];
+  /** Its size. */
+  readonly bytes: number;
 }
 
 /** A tensor was used after its memory was given back. */

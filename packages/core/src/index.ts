@@ -57,6 +57,7 @@ export {
   NonFiniteError,
   ShapeError,
   ValueError,
+  type WantedMemory,
 } from './errors';
 export type { TensorMethods } from './methods';
 export type { Op, Saved, Vjp, VjpArgs } from './op';
