@@ -4,9 +4,11 @@ import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
 import { hostileFiles } from './rows/hostile-files';
 import { leaks } from './rows/leaks';
+import { memoryLimit } from './rows/memory-limit';
 import { nonFinite } from './rows/non-finite';
 import { refusedWrites } from './rows/refused-writes';
 import { tape } from './rows/tape';
+import { threadsRow } from './rows/threads';
 import { tokenizers } from './rows/tokenizers';
 import { wrongCalls } from './rows/wrong-calls';
 
@@ -16,6 +18,8 @@ export const rows: readonly Row[] = [
   accumulation,
   nonFinite,
   leaks,
+  memoryLimit,
+  threadsRow,
   hostileFiles,
   checkpoints,
   refusedWrites,
