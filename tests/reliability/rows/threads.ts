@@ -15,6 +15,8 @@ import { eachCase, must, pick, type Row } from '../row';
 
 const FATES = ['late', 'never', 'dies at the start', 'terminated', 'ended in a job'] as const;
 type Fate = (typeof FATES)[number];
+/** Those that may end inside a job: nobody else is a reason for an error. */
+const IN_A_JOB: readonly Fate[] = ['terminated', 'ended in a job'];
 
 /** Milliseconds for a worker inside a kernel, and what a call may take beside them. */
 const TIMEOUT = 300;
@@ -127,6 +129,10 @@ export const threadsRow: Row = {
         if (error !== null) {
           errors++;
           over = true;
+          must(
+            workers.started.some(({ fate }) => IN_A_JOB.includes(fate)),
+            () => `no worker ended inside a job, and yet ${error.message}`,
+          );
           must(
             error.message.includes('a worker thread did not come back: use { threads: 1 }'),
             () => error.message,
