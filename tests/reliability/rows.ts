@@ -4,11 +4,15 @@ import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
 import { determinism } from './rows/determinism';
 import { hostileFiles } from './rows/hostile-files';
+import { leaks } from './rows/leaks';
+import { memoryLimit } from './rows/memory-limit';
+import { nonFinite } from './rows/non-finite';
 import { refusedWrites } from './rows/refused-writes';
 import { replay } from './rows/replay';
 import { resume } from './rows/resume';
 import { soak } from './rows/soak';
 import { tape } from './rows/tape';
+import { threadsRow } from './rows/threads';
 import { tokenizers } from './rows/tokenizers';
 import { wrongCalls } from './rows/wrong-calls';
 
@@ -16,6 +20,10 @@ export const rows: readonly Row[] = [
   tape,
   wrongCalls,
   accumulation,
+  nonFinite,
+  leaks,
+  memoryLimit,
+  threadsRow,
   hostileFiles,
   checkpoints,
   refusedWrites,

@@ -40,6 +40,11 @@ export interface CpuOptions {
    * depend on it. Where there can be no more than one, `info().fallbackReason` says why.
    */
   readonly threads?: number | 'auto';
+  /**
+   * Milliseconds to wait for a thread that is inside a kernel before the call ends with a BackendError; default 10,000. More
+   * than the longest part of a kernel takes.
+   */
+  readonly threadTimeout?: number;
 }
 
 const name = 'cpu';
@@ -49,6 +54,9 @@ const hostScratch = pageBytes;
 const threadScratch = hostScratch + 640 * 1024;
 const threadBytes = 2 * 1024 * 1024;
 const mostThreads = 16;
+const threadTimeout = 10_000;
+/** What 32 bits address. */
+const mostBytes = 4 * 1024 ** 3;
 /** 64 KiB of f32: a few of them fit the second cache of a core. */
 const cacheBlock = 16384;
 
@@ -58,36 +66,94 @@ interface Choice {
   readonly reason: string | null;
 }
 
+/** What runs, and the memory that the engine gave for it. */
+interface Afforded extends Choice {
+  /** Null without WebAssembly. */
+  readonly memory: WebAssembly.Memory | null;
+}
+
 /**
- * A CPU backend, compiled synchronously (about 1 ms).
+ * A CPU backend, compiled synchronously (about 1 ms). Where the engine refuses shared memory there is one thread, where it
+ * refuses WebAssembly the plain reference, and `info().fallbackReason` says so.
  * @throws BackendError for an unknown `simd`, `threads` that are no number, or a `maxBytes` that is too small
  */
 export function cpu(options: CpuOptions = {}): Backend {
-  const chosen = choose(options);
-  const { level, threads } = chosen;
-  return new CpuBackend(
-    options,
-    chosen,
-    level === 'none' ? null : compileKernels(level, threads > 1),
-  );
+  const afforded = afford(choose(options), options);
+  const { level, threads } = afforded;
+  if (level === 'none') return new CpuBackend(options, afforded, null);
+  let module: WebAssembly.Module;
+  try {
+    module = compileKernels(level, threads > 1);
+  } catch (error) {
+    return new CpuBackend(options, uncompiled(afforded, error), null);
+  }
+  return new CpuBackend(options, afforded, module);
 }
 
 /** As `cpu`, compiled off the main thread where the browser does that. */
 export async function cpuAsync(options: CpuOptions = {}): Promise<Backend> {
-  const chosen = choose(options);
+  const afforded = afford(choose(options), options);
+  const { level, threads } = afforded;
+  if (level === 'none') return new CpuBackend(options, afforded, null);
+  let module: WebAssembly.Module;
+  try {
+    module = await compileKernelsAsync(level, threads > 1);
+  } catch (error) {
+    return new CpuBackend(options, uncompiled(afforded, error), null);
+  }
+  return new CpuBackend(options, afforded, module);
+}
+
+/** The choice with its memory, or a lesser one where the engine refuses that. */
+function afford(chosen: Choice, { maxBytes }: CpuOptions): Afforded {
   const { level, threads } = chosen;
-  const module = level === 'none' ? null : await compileKernelsAsync(level, threads > 1);
-  return new CpuBackend(options, chosen, module);
+  if (level === 'none') return { ...chosen, memory: null };
+  try {
+    const memory = new WebAssembly.Memory({
+      initial: startOf(threads) / pageBytes + 16,
+      maximum: Math.min(Math.floor((maxBytes ?? mostBytes) / pageBytes), mostBytes / pageBytes),
+      shared: threads > 1,
+    });
+    return { ...chosen, memory };
+  } catch (error) {
+    if (threads > 1) {
+      const reason = because(chosen, `one thread: shared memory was refused (${told(error)})`);
+      return afford({ level, threads: 1, reason }, maxBytes === undefined ? {} : { maxBytes });
+    }
+    const reason = because(chosen, `no WebAssembly: its memory was refused (${told(error)})`);
+    return { level: 'none', threads: 1, reason, memory: null };
+  }
+}
+
+/** A policy of the page may forbid it. */
+function uncompiled(chosen: Choice, error: unknown): Afforded {
+  const reason = because(chosen, `no WebAssembly: it was refused (${told(error)})`);
+  return { level: 'none', threads: 1, reason, memory: null };
+}
+
+function because({ reason }: Choice, more: string): string {
+  return reason === null ? more : `${reason}; ${more}`;
+}
+
+function told(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Where the pool begins. */
+function startOf(threads: number): number {
+  return threadScratch + threads * threadBytes;
 }
 
 function choose(options: CpuOptions): Choice {
   const { maxBytes } = options;
   const [level, missing] = chooseLevel(options);
   const [threads, refused] = level === 'none' ? [1, null] : chooseThreads(options);
-  const least = threadScratch + threads * threadBytes + pageBytes;
+  const least = startOf(threads) + pageBytes;
   if (maxBytes !== undefined && !(maxBytes >= least)) {
     throw new BackendError(name, `maxBytes is ${maxBytes}: at least ${least} are needed`);
   }
+  const { threadTimeout: wait = threadTimeout } = options;
+  if (!(wait > 0)) throw new BackendError(name, `threadTimeout is ${wait}: milliseconds from 1`);
   const reasons = [missing, refused].filter((reason) => reason !== null);
   return { level, threads, reason: reasons.length === 0 ? null : reasons.join('; ') };
 }
@@ -135,31 +201,28 @@ class CpuBackend implements Backend {
   readonly #pool: Pool;
   readonly #crew: Crew | null = null;
 
-  constructor(options: CpuOptions, chosen: Choice, module: WebAssembly.Module | null) {
-    const { threads } = chosen;
-    const start = threadScratch + threads * threadBytes;
-    const pages = start / pageBytes + 16;
-    const maxBytes = options.maxBytes ?? 4 * 1024 ** 3;
+  constructor(options: CpuOptions, chosen: Afforded, module: WebAssembly.Module | null) {
+    const { threads, memory } = chosen;
+    const start = startOf(threads);
+    const maxBytes = options.maxBytes ?? mostBytes;
     const reference = (): Kernels =>
       referenceKernels((v) => viewOf(v.dtype, this.#memory.buffer, address(v), v.size));
-    if (module) {
-      const memory = new WebAssembly.Memory({
-        initial: pages,
-        maximum: Math.floor(maxBytes / pageBytes),
-        shared: threads > 1,
-      });
+    if (module && memory) {
       const alone = instantiate(module, memory);
       alone.setScratch(threadScratch);
       this.#memory = memory;
       let wasm = alone;
       if (threads > 1) {
         const scratch = (worker: number): number => threadScratch + (worker + 1) * threadBytes;
-        this.#crew = new Crew(threads, module, memory, alone, sharedKernels, scratch);
+        this.#crew = new Crew(
+          ...([threads, module, memory, alone, sharedKernels, scratch] as const),
+          options.threadTimeout ?? threadTimeout,
+        );
         wasm = threaded(alone, this.#crew);
       }
       this.kernels = wasmKernels({ wasm, memory, scratch: hostScratch }, reference());
     } else {
-      this.#memory = new HostMemory(pages);
+      this.#memory = hostMemory(start / pageBytes + 16);
       this.kernels = reference();
     }
     // on more threads each op is cut among them instead
@@ -176,7 +239,10 @@ class CpuBackend implements Backend {
   }
 
   info(): BackendInfo {
-    return this.#info;
+    const missing = this.#crew?.missing ?? null;
+    const { fallbackReason: reason } = this.#info;
+    if (missing === null) return this.#info;
+    return { ...this.#info, fallbackReason: reason === null ? missing : `${reason}; ${missing}` };
   }
 
   alloc(size: number, dtype: DType): Buffer {
@@ -228,6 +294,15 @@ class CpuBackend implements Backend {
       );
     }
     return block.ptr + start;
+  }
+}
+
+/** @throws BackendError when the host has no memory at all */
+function hostMemory(pages: number): HostMemory {
+  try {
+    return new HostMemory(pages);
+  } catch (error) {
+    throw new BackendError(name, `no room for ${pages * pageBytes} bytes: ${told(error)}`);
   }
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import threads from 'node:worker_threads';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Crew, type Job } from '../src/threads/crew';
 import type { WasmKernels } from '../src/wasm/kernels.generated';
 
@@ -8,6 +9,11 @@ const bodies = {
   traps: [0x00],
   // loop br 0 end
   hangs: [0x03, 0x40, 0x0c, 0x00, 0x0b],
+  // (local i32) loop: local + 1, br_if local < 20,000,000: some 10 ms
+  lingers: [
+    ...[0x03, 0x40, 0x20, 0x00, 0x41, 0x01, 0x6a, 0x22, 0x00, 0x41, 0x80, 0xda, 0xc4, 0x09, 0x48],
+    ...[0x0d, 0x00, 0x0b],
+  ],
 } as const;
 
 /** A module of `kernel(i32)` with this body, and of `setScratch(i32)` where it is not left out. */
@@ -35,10 +41,15 @@ const units = 64;
 const job: Job = { kernel: 0, args: [0], steps: [0], countArg: 0, units, perChunk: 1 };
 
 /** Two threads; the caller's own kernel sleeps a millisecond for each chunk, so that the worker finds some. */
-function crewOf(module: WebAssembly.Module, own: (count: number) => void, wait?: number): Crew {
+function crewOf(
+  module: WebAssembly.Module,
+  own: (count: number) => void,
+  wait = 10_000,
+  size = 2,
+): Crew {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const kernels = { kernel: own } as unknown as WasmKernels;
-  return new Crew(2, module, memory, kernels, ['kernel'], () => 0, wait);
+  return new Crew(size, module, memory, kernels, ['kernel'], () => 0, wait);
 }
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
@@ -112,5 +123,55 @@ describe('a crew', () => {
       await new Promise((next) => setTimeout(next, 10));
     }
     crew.dispose();
+  });
+
+  describe('with workers that do not start', () => {
+    const { Worker } = threads;
+    afterEach(() => {
+      threads.Worker = Worker;
+    });
+
+    it('goes on with the others when one dies, and waits for them as before', async () => {
+      let made = 0;
+      threads.Worker = class extends Worker {
+        constructor(url: URL, options: threads.WorkerOptions) {
+          super(made++ === 0 ? new URL('data:text/javascript,throw 1') : url, options);
+        }
+      };
+      let own = 0;
+      const count = (): void => {
+        own++;
+        linger();
+      };
+      const crew = crewOf(moduleOf(bodies.lingers), count, 10_000, 3);
+      crew.run(job);
+      while (crew.missing === null) await new Promise((next) => setTimeout(next, 5));
+      expect(crew.missing).toBe('a worker thread ended');
+      let least = 4;
+      for (let i = 0; i < 40; i++) {
+        own = 0;
+        crew.run({ ...job, units: 4 });
+        least = Math.min(least, own);
+        await new Promise((next) => setTimeout(next, 5));
+      }
+      crew.dispose();
+      expect(least).toBeLessThan(4); // the other one took part, and was waited for
+    });
+
+    it('does the work alone where the host gives no thread, and says so', () => {
+      threads.Worker = class extends Worker {
+        constructor(url: URL, options: threads.WorkerOptions) {
+          super(url, { ...options, argv: 'refused' as never });
+        }
+      };
+      let done = 0;
+      const crew = crewOf(moduleOf(bodies.returns), (count) => {
+        done += count;
+      });
+      crew.run(job);
+      expect(done).toBe(units);
+      expect(crew.missing).toMatch(/^only 0 of 1 worker threads could be started \(.*argv/);
+      crew.dispose();
+    });
   });
 });

@@ -1,7 +1,7 @@
 /** The one dispatch: check, run or trace, record. */
 import type { CoreName, FusedName, OpAttrs, OpName } from './attrs';
-import type { Backend, Kernel } from './backend';
-import { type Aval, showAval, sizeOf } from './dtype';
+import type { Backend, Buffer, Kernel } from './backend';
+import { type Aval, bytesPerElement, showAval, sizeOf } from './dtype';
 import { BackendError, CaptureError, DTypeError, ShapeError } from './errors';
 import type { Op } from './op';
 import { frame, getBackend, withFrame } from './runtime';
@@ -14,8 +14,24 @@ import { Tensor, ValueRef } from './tensor';
 const MAX_ELEMENTS = 2 ** 31 - 1;
 const NO_TAPES = Object.freeze([]) as readonly never[];
 
-/** A tensor on fresh memory, registered with the running scope. */
-export function allocate(backend: Backend, aval: Aval): Tensor {
+/** Memory for an array. @throws BackendError that names the op and the array when there is none */
+export function room(backend: Backend, aval: Aval, op: string): Buffer {
+  const size = sizeOf(aval.shape);
+  try {
+    return backend.alloc(size, aval.dtype);
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    const detail = error.message.replace(`${error.backend}: alloc: `, '');
+    throw new BackendError(error.backend, `${op}: ${showAval(aval)}: ${detail}`, {
+      op,
+      shape: aval.shape,
+      bytes: size * bytesPerElement[aval.dtype],
+    });
+  }
+}
+
+/** A tensor on fresh memory, registered with the running scope. @throws BackendError, see `room` */
+export function allocate(backend: Backend, aval: Aval, op = 'tensor'): Tensor {
   if (!backend.dtypes.includes(aval.dtype)) {
     throw new DTypeError(
       'alloc',
@@ -24,7 +40,7 @@ export function allocate(backend: Backend, aval: Aval): Tensor {
     );
   }
   const size = sizeOf(aval.shape);
-  const storage = new Storage(backend, aval.dtype, size, backend.alloc(size, aval.dtype), null);
+  const storage = new Storage(backend, aval.dtype, size, room(backend, aval, op), null);
   return register(new Tensor(aval.shape, storage, 0, new ValueRef(NO_TAPES)));
 }
 
@@ -50,17 +66,20 @@ export function apply<N extends OpName>(
   for (const t of ins) t.assertLive(op.name);
   const avals = op.infer(ins, attrs);
   for (const aval of avals) checkSize(op.name, aval);
-  const { trace, recording, reads } = frame();
+  const { trace, recording, reads, watch } = frame();
   const tapes = openTapes(ins);
   if (donate && tapes.length > 0) {
     throw new CaptureError(
       `${op.name}: a donated tensor is needed for a gradient: do not donate it`,
     );
   }
+  const watched = trace === null ? watch : null;
+  const sources = watched?.before(ins) ?? [];
   const outs =
     trace === null
       ? run(op, ins, avals, attrs, donate)
       : trace.apply(op, ins, avals, attrs, donate);
+  watched?.ran(op.name, sources, outs);
   if (tapes.length > 0 && op.vjp !== null) {
     if (recording) {
       for (const out of outs) out.ref.tapes = tapes;
@@ -139,7 +158,7 @@ function run<N extends OpName>(
   const kernel = kernelFor(backend, op, ins);
   if (kernel === null) {
     return tidy(() =>
-      withFrame({ recording: false, reads: null }, () => decompose(op, ins, attrs)),
+      withFrame({ recording: false, reads: null, watch: null }, () => decompose(op, ins, attrs)),
     );
   }
   const outs: Tensor[] = [];
@@ -147,7 +166,9 @@ function run<N extends OpName>(
     avals.forEach((aval, o) => {
       const donor = donate ? ins[op.donates?.[o] ?? -1] : undefined;
       outs.push(
-        donor !== undefined && ownsAll(donor) ? takeOver(donor, aval) : allocate(backend, aval),
+        donor !== undefined && ownsAll(donor)
+          ? takeOver(donor, aval)
+          : allocate(backend, aval, op.name),
       );
     });
     kernel(

@@ -6,7 +6,7 @@ import { DisposedError, DTypeError, ShapeError } from './errors';
 import { full } from './ops/create';
 import { reshapeOp } from './ops/linear';
 import { frame, withFrame } from './runtime';
-import { type Scope, scope } from './scope';
+import { allOrNothing, type Scope, scope } from './scope';
 import { openTapes, type Rule, Tape } from './tape';
 import { Tensor, ValueRef } from './tensor';
 import { fresh } from './vjp-of';
@@ -19,7 +19,8 @@ export type Leaf =
       readonly value: Tensor;
     };
 
-function tensorOf(leaf: Leaf): Tensor {
+/** The tensor of a leaf. */
+export function tensorOf(leaf: Leaf): Tensor {
   return leaf instanceof Tensor ? leaf : leaf.value;
 }
 
@@ -112,6 +113,14 @@ export function valueAndGrad<L extends Leaf, A = undefined>(
         t.dtype,
       ]);
   }
+  return allOrNothing(() => differentiate(list, tensors, fn));
+}
+
+function differentiate<L extends Leaf, A>(
+  list: readonly L[],
+  tensors: readonly Tensor[],
+  fn: () => Tensor | readonly [loss: Tensor, aux: A],
+): ValueAndGrad<L, A> {
   const tape = new Tape();
   const s = scope();
   let value: Tensor | null = null;
@@ -155,10 +164,9 @@ export function grad(
   fn: (x: Tensor, ...rest: Tensor[]) => Tensor,
 ): (x: Tensor, ...rest: Tensor[]) => Tensor {
   return (x, ...rest) => {
-    const own = fresh(x);
+    using own = fresh(x);
     const { value, grads } = valueAndGrad([own], () => fn(own, ...rest));
     value.dispose();
-    own.dispose();
     return grads.get(own);
   };
 }
@@ -183,11 +191,14 @@ export function vjp(fn: (...xs: Tensor[]) => Tensor, ...xs: readonly Tensor[]): 
     for (const x of own) if (isFloat(x.dtype)) tape.watch(x.ref);
     value = s.release(s.run(() => withFrame({ recording: true }, () => fn(...own))));
     tape.close();
+  } catch (error) {
+    tape.release();
+    throw error;
   } finally {
+    for (const x of own) x.dispose();
     s.dispose();
   }
   const avals = own.map((x) => ({ shape: x.shape, dtype: x.dtype }));
-  for (const x of own) x.dispose();
   let used = false;
   return {
     value,
@@ -205,14 +216,16 @@ export function vjp(fn: (...xs: Tensor[]) => Tensor, ...xs: readonly Tensor[]): 
         );
       }
       used = true;
-      const found = backward(
-        tape,
-        [[value.ref, ct]],
-        own.map((x) => x.ref),
-      );
-      return own.map(
-        (x, i) => found.get(x.ref) ?? full(avals[i]!.shape, 0, { dtype: avals[i]!.dtype }),
-      );
+      return allOrNothing(() => {
+        const found = backward(
+          tape,
+          [[value.ref, ct]],
+          own.map((x) => x.ref),
+        );
+        return own.map(
+          (x, i) => found.get(x.ref) ?? full(avals[i]!.shape, 0, { dtype: avals[i]!.dtype }),
+        );
+      });
     },
     dispose() {
       used = true;

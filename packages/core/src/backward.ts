@@ -25,7 +25,9 @@ export function backward(
       for (const [ref, ct] of seeds) accumulate(flowing, ref, ct.alias());
       for (let e = tape.pop(); e !== undefined; e = tape.pop()) {
         try {
-          step(e, flowing, kept);
+          const { watch } = frame();
+          if (watch === null) step(e, flowing, kept);
+          else watch.gradientOf(e.name, () => step(e, flowing, kept));
         } finally {
           releaseEntry(e);
         }
@@ -53,6 +55,7 @@ function step(e: Entry, flowing: Map<ValueRef, Tensor>, kept: Set<ValueRef>): vo
   const inner = scope();
   try {
     const back = inner.run(() => e.run(cts, e.wanted));
+    frame().watch?.gave(e.name, back);
     back.forEach((ct, i) => {
       if (ct === null || e.wanted[i] !== true) return;
       const target = e.ins[i]!;
@@ -80,7 +83,10 @@ function accumulate(flowing: Map<ValueRef, Tensor>, ref: ValueRef, ct: Tensor): 
     flowing.set(ref, ct);
     return;
   }
-  flowing.set(ref, add(before, ct));
-  before.dispose();
-  ct.dispose();
+  try {
+    flowing.set(ref, add(before, ct));
+    before.dispose();
+  } finally {
+    ct.dispose();
+  }
 }

@@ -116,8 +116,10 @@ export class Captured<T> {
    * @throws CaptureError when an input needs a gradient (but in `noGrad`), or when fn reads a value
    */
   call(...inputs: readonly Tensor[]): T {
-    if (frame().trace !== null) return this.fn(...inputs);
     const { state } = this;
+    const { trace, watch } = frame();
+    // op by op while an anomaly is looked for
+    if (trace !== null || (watch !== null && state.length === 0)) return this.fn(...inputs);
     const all: Tensor[] = [];
     for (const s of state) all.push(s.value);
     for (const t of inputs) all.push(t);

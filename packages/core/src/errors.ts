@@ -47,10 +47,23 @@ export class BackendError extends Error {
   override readonly name = 'BackendError';
   /** Name of the backend. */
   readonly backend: string;
-  constructor(backend: string, message: string) {
+  /** What there was no memory for; null for any other reason. */
+  readonly wanted: WantedMemory | null;
+  constructor(backend: string, message: string, wanted: WantedMemory | null = null) {
     super(`${backend}: ${message}`);
     this.backend = backend;
+    this.wanted = wanted;
   }
+}
+
+/** An array that did not fit. */
+export interface WantedMemory {
+  /** Op that gives it. */
+  readonly op: string;
+  /** Its shape; one axis for the buffers of a captured program, which values share. */
+  readonly shape: readonly number[];
+  /** Its size. */
+  readonly bytes: number;
 }
 
 /** A tensor was used after its memory was given back. */
@@ -80,8 +93,11 @@ export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
   /** What was checked. */
   readonly where: string;
-  constructor(where: string, message: string) {
+  /** The op that made it, or first read it (see `detectAnomaly`); null when it was not looked for or not found. */
+  readonly op: string | null;
+  constructor(where: string, message: string, op: string | null = null) {
     super(`${where}: ${message}`);
     this.where = where;
+    this.op = op;
   }
 }

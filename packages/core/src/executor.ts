@@ -1,5 +1,5 @@
 /** Replays a program kernel by kernel over planned buffers. */
-import { allocate, kernelFor } from './apply';
+import { allocate, kernelFor, room } from './apply';
 import type { Backend, Buffer, Kernel } from './backend';
 import { chained, type MovingView, type Step } from './chain';
 import { sizeOf } from './dtype';
@@ -118,7 +118,7 @@ export class Executor {
         bind(this.inputs[i]!, t.storage.buffer ?? t.view().buffer, t.offset);
       }
       for (const [i, { size, dtype }] of this.plan.outputs.entries()) {
-        const buffer = backend.alloc(size, dtype);
+        const buffer = room(backend, { shape: [size], dtype }, 'capture');
         fresh.push(new Storage(backend, dtype, size, buffer, null));
         bind(this.outputs[i]!, buffer, 0);
       }
@@ -163,7 +163,7 @@ export class Executor {
   private wake(): void {
     try {
       this.plan.slots.forEach(({ size, dtype }, i) => {
-        bind(this.slots[i]!, this.backend.alloc(size, dtype), 0);
+        bind(this.slots[i]!, room(this.backend, { shape: [size], dtype }, 'capture'), 0);
       });
       for (const { kernel, ins, outs, attrs } of this.once) kernel(ins, outs, attrs);
       this.ready = true;

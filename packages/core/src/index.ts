@@ -29,6 +29,7 @@ export {
   valueAndGrad,
   vjp,
 } from './autograd';
+export { type Anomaly, detectAnomaly } from './anomaly';
 export { apply, apply1 } from './apply';
 export { capture, Captured, type CaptureOptions, type State } from './capture';
 export { tensor, type TensorData, type TensorOptions } from './create-tensor';
@@ -56,6 +57,7 @@ export {
   NonFiniteError,
   ShapeError,
   ValueError,
+  type WantedMemory,
 } from './errors';
 export type { TensorMethods } from './methods';
 export type { Op, Saved, Vjp, VjpArgs } from './op';
@@ -222,6 +224,6 @@ export {
   uniform,
 } from './random';
 export { getBackend, reportLeaks, setBackend, withBackend } from './runtime';
-export { keep, type Scope, scope, tidy } from './scope';
+export { construct, keep, type Scope, scope, tidy } from './scope';
 export { stopGradient } from './stop-gradient';
 export { Tensor } from './tensor';

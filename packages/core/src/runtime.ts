@@ -9,6 +9,18 @@ import type { Scope } from './scope';
 import type { Tensor, ValueRef } from './tensor';
 import type { Trace } from './trace';
 
+/** Sees every op that runs. */
+export interface OpWatch {
+  /** Called before an op runs: what `ran` is to know of its inputs. */
+  before(ins: readonly Tensor[]): readonly unknown[];
+  /** Called when an op has run. */
+  ran(op: string, ins: readonly unknown[], outs: readonly Tensor[]): void;
+  /** Runs the gradient of an op. */
+  gradientOf<T>(op: string, fn: () => T): T;
+  /** Called with what the gradient rule of an op gave. */
+  gave(op: string, cotangents: readonly (Tensor | null)[]): void;
+}
+
 export interface Frame {
   /** Where new tensors are registered. */
   readonly scope: Scope | null;
@@ -18,6 +30,10 @@ export interface Frame {
   readonly recording: boolean;
   /** Collects what a checkpointed function reads from outside. */
   readonly reads: Map<ValueRef, Tensor> | null;
+  /** Collects what is taken out of scopes inside `construct`. */
+  readonly kept: Set<Tensor> | null;
+  /** Looks at every result, while an anomaly is looked for. */
+  readonly watch: OpWatch | null;
 }
 
 const runtime: {
@@ -27,7 +43,7 @@ const runtime: {
 } = {
   backend: null,
   leaks: null,
-  frame: { scope: null, trace: null, recording: true, reads: null },
+  frame: { scope: null, trace: null, recording: true, reads: null, kept: null, watch: null },
 };
 
 export function frame(): Frame {

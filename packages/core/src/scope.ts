@@ -47,6 +47,15 @@ export class Scope {
     return value;
   }
 
+  /** @internal Hands everything to the scope around this one. */
+  releaseAll(): void {
+    for (const t of this.owned) {
+      t.scope = null;
+      this.parent?.adopt(t);
+    }
+    this.owned.clear();
+  }
+
   /** Frees what is still owned. The scope may be used again. */
   dispose(): void {
     for (const t of this.owned) {
@@ -74,6 +83,35 @@ export function tidy<T>(fn: () => T): T {
     return s.release(s.run(fn));
   } finally {
     s.dispose();
+  }
+}
+
+/** Runs `fn`; what it leaves goes to the running scope, or is freed when it throws. */
+export function allOrNothing<T>(fn: () => T): T {
+  const s = scope();
+  try {
+    const result = s.run(fn);
+    s.releaseAll();
+    return result;
+  } finally {
+    s.dispose();
+  }
+}
+
+/**
+ * Runs `fn`, which makes something that keeps tensors, a model for example. When it throws, on the way to a model that is
+ * too large, all of them are freed, kept or not. @throws TypeError when fn is asynchronous
+ */
+export function construct<T>(fn: () => T): T {
+  const outer = frame().kept;
+  const kept = new Set<Tensor>();
+  try {
+    const made = withFrame({ kept }, () => allOrNothing(fn));
+    if (outer !== null) for (const t of kept) outer.add(t);
+    return made;
+  } catch (error) {
+    for (const t of kept) t.dispose();
+    throw error;
   }
 }
 

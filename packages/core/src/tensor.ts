@@ -6,6 +6,7 @@ import type { Backend, View } from './backend';
 import { type DType, type Shape, showAval, sizeOf, type TypedArray } from './dtype';
 import { BackendError, CaptureError, DisposedError } from './errors';
 import type { TensorMethods } from './methods';
+import { frame } from './runtime';
 import { nest, type NestedNumbers, printTensor } from './print';
 import type { Scope } from './scope';
 import type { Storage } from './storage';
@@ -81,6 +82,7 @@ export class Tensor {
   keep(): this {
     this.scope?.forget(this);
     this.scope = null;
+    frame().kept?.add(this);
     return this;
   }
 

@@ -72,6 +72,42 @@ describe('Trainer', () => {
     free(t);
   });
 
+  it('skips a step that is not finite where it is told to, says which op, and goes on', async () => {
+    const t = training('commutative');
+    const trainer = variant(t, { onNonFinite: 'skip' });
+    await trainer.step(t.arm, 0);
+    const bias = t.model.parameters().at(-1)!;
+    const before = tensor(bias.value.dataSync(), { shape: bias.shape });
+    const overflow: Objective = async (batch, context) => {
+      const made = await t.arm.base(batch, context);
+      // tables that are finite, and whose products are not
+      bias.assign(before.mul(0).add(3e38));
+      return made;
+    };
+    const report = await trainer.step({ ...t.arm, base: overflow }, 0);
+    expect(report.skipped).toMatch(/^trainer: step 1: loss .*: [A-Za-z]+ .*made (NaN|infinity)/);
+    expect(trainer.steps).toBe(2);
+    bias.assign(before);
+    expect((await trainer.step(t.arm, 0)).skipped).toBeUndefined();
+    poison(t);
+    await expect(trainer.step(t.arm, 0)).rejects.toThrow(
+      /step 3: .*given NaN in a leaf.*go on from/,
+    );
+    trainer.dispose();
+    free(t);
+  });
+
+  it('refuses to save weights that are not finite over a good file, by their name', async () => {
+    const t = training('commutative');
+    await t.trainer.save({}, { onlyFinite: true });
+    poison(t);
+    const name = [...t.model.namedParameters()][0]![0];
+    await expect(t.trainer.save({}, { onlyFinite: true })).rejects.toThrow(
+      `checkpoint: ${name} holds NaN at 0`,
+    );
+    free(t);
+  });
+
   it('changes nothing when the guard finds the never-seen pair in a batch', async () => {
     const data = smallData({ oracle: true });
     const t = training('commutative', data);

@@ -28,6 +28,7 @@ export {
   checkpointBytes,
   isOptimizerState,
   restoreCheckpoint,
+  type SavedWith,
   weightsBytes,
 } from './files/checkpoint';
 export type { SaveDType } from './files/file-dtype';
@@ -123,6 +124,7 @@ export { GradAccumulator } from './optim/accumulate';
 export { Adam, type AdamOptions, RMSprop, type RmsPropOptions } from './optim/adam';
 export { AdamW, type AdamWOptions } from './optim/adamw';
 export { clipGradNorm, clipGradValue, clipScale, type GradEntries, gradNorm } from './optim/clip';
+export { checkFinite, type OnNonFinite, type TakenStep } from './optim/finite';
 export { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optim/optimizer';
 export {
   constantWarmup,

@@ -7,8 +7,6 @@ import type { Post } from './worker';
 
 /** Looks before a thread sleeps: some 20 µs. */
 const spins = 4000;
-/** Milliseconds that the main thread waits for a worker that is inside a job, unless it is told otherwise. */
-const patience = 10_000;
 
 /** A job: the same kernel on ranges of units. */
 export interface Job {
@@ -34,8 +32,8 @@ export class Crew {
   readonly #sleeps: boolean;
   readonly #patience: number;
   #hands: Hand[] | null = null;
-  /** A worker died: one that is inside a job will not leave it. */
-  #lost = false;
+  /** Why there are fewer workers than asked for. */
+  #missing: string | null = null;
   /** A worker never left a job: its arguments must not change under it. */
   #stuck = false;
 
@@ -47,7 +45,7 @@ export class Crew {
     wasm: WasmKernels,
     names: readonly string[],
     scratch: (worker: number) => number,
-    wait: number = patience,
+    wait: number,
   ) {
     const control = new SharedArrayBuffer(controlBytes);
     this.size = size;
@@ -60,16 +58,27 @@ export class Crew {
     this.#sleeps = canSleep(this.#control.words);
   }
 
+  /** Why there are fewer workers than asked for; null when there are not. The others do the work. */
+  get missing(): string | null {
+    return this.#missing;
+  }
+
   /** Starts the workers, once. They take part as soon as they are up. */
   #start(): void {
     if (this.#hands !== null) return;
     this.#hands = [];
     for (let i = 0; i + 1 < this.size; i++) {
-      this.#hands.push(
-        spawn({ ...this.#post, scratch: this.#scratch(i) }, () => {
-          this.#lost = true;
-        }),
-      );
+      try {
+        this.#hands.push(
+          spawn({ ...this.#post, scratch: this.#scratch(i) }, () => {
+            if (this.#hands?.length !== 0) this.#missing ??= 'a worker thread ended';
+          }),
+        );
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#missing = `only ${i} of ${this.size - 1} worker threads could be started (${message})`;
+        return;
+      }
     }
   }
 
@@ -114,7 +123,7 @@ export class Crew {
     for (let inside = 1; inside > 0; ) {
       inside = Atomics.load(words, Word.inside);
       if (inside > 0 && this.#sleeps) Atomics.wait(words, Word.inside, inside, 100);
-      if (performance.now() > until || (this.#lost && inside > 0)) {
+      if (inside > 0 && performance.now() > until) {
         this.#stuck = true;
         throw notBack();
       }
@@ -122,8 +131,9 @@ export class Crew {
   }
 
   dispose(): void {
-    for (const hand of this.#hands ?? []) hand.terminate();
+    const hands = this.#hands ?? [];
     this.#hands = [];
+    for (const hand of hands) hand.terminate();
   }
 }
 

@@ -13,7 +13,7 @@ interface NodeThreads {
     options: { workerData: Post; execArgv: string[]; stdin: boolean },
   ) => {
     unref(): void;
-    on(event: 'error', listener: () => void): void;
+    on(event: 'error' | 'exit', listener: () => void): void;
     terminate(): Promise<number>;
   };
 }
@@ -56,6 +56,7 @@ export function spawn(post: Post, failed: () => void): Hand {
     const url = new URL(`data:text/javascript,${encodeURIComponent(prelude + workerSource)}`);
     const worker = new node.Worker(url, { workerData: post, execArgv: [], stdin: false });
     worker.on('error', failed);
+    worker.on('exit', failed);
     worker.unref();
     return { terminate: () => void worker.terminate() };
   }

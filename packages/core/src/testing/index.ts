@@ -3,6 +3,7 @@
  * @module @loretta-ts/core/testing
  */
 export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
+export { type Failing, failing, instead, Refused } from './faults';
 export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
 export type { Tolerance } from './laws';
 export { type OpSample, opSamples, type Samples } from './samples';

@@ -1,7 +1,6 @@
 /** `loretta data`: what a data set holds, and the proof that the pair is never seen. */
-import { setBackend } from '@loretta-ts/core';
-import { chooseBackend } from '../node/choose-backend';
 import { loadData } from '../node/load-data';
+import { useBackend } from './backend';
 import { command } from './command';
 import { dataArgs, dataChoice, integer, runArgs } from './options';
 import { onData, progress } from './progress';
@@ -21,7 +20,7 @@ type Args = Parameters<typeof dataChoice>[0] & {
 
 async function main(args: Args): Promise<void> {
   const choice = dataChoice(args, integer('seed', args.seed ?? '0'));
-  setBackend(chooseBackend('cpu')); // for learned tokenizers
+  useBackend('cpu'); // for learned tokenizers
   const bar = progress(args.json);
   try {
     const loaded = await loadData(choice, { onEvent: onData(bar) });

@@ -1,12 +1,11 @@
 /** `loretta evaluate`: measure a trained arm again. */
 import { resolve } from 'node:path';
-import { setBackend } from '@loretta-ts/core';
 import { evaluate as measure, trainJudges } from '../evaluate/evaluate';
 import { mixtureRows } from '../evaluate/mixture';
-import { chooseBackend } from '../node/choose-backend';
 import { loadArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
 import { directionTable } from '../report/table';
+import { useBackend } from './backend';
 import { command } from './command';
 import { armArgs, count, integer, runArgs } from './options';
 import { onData, progress } from './progress';
@@ -41,7 +40,7 @@ async function main(args: {
   const folder = resolve(args.run);
   const run = readRun(folder);
   const rows = asked ?? run.config.evaluate.rows;
-  setBackend(chooseBackend(args.backend));
+  useBackend(args.backend);
   const bar = progress(args.json);
   try {
     const { model, vocab, graph, data } = await loadArm(folder, run, args.arm, {

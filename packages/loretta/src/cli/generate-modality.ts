@@ -1,6 +1,6 @@
 /** `loretta generate` with a run: one modality from any others. */
 import { resolve } from 'node:path';
-import { key, setBackend } from '@loretta-ts/core';
+import { key } from '@loretta-ts/core';
 import type { ArgsDef } from 'citty';
 import { DataError } from '../data/errors';
 import { type ModalityData, tokensAt } from '../data/modality';
@@ -9,11 +9,11 @@ import type { SvlMnist, SvlName } from '../data/svlMnist';
 import { generateConsensus } from '../infer/consensus';
 import type { GenerateBlockOptions } from '../infer/generate-block';
 import { generateBest } from '../infer/n-best';
-import { chooseBackend } from '../node/choose-backend';
 import { loadArm, type LoadedArm } from '../node/load-arm';
 import { readRun } from '../node/run-folder';
 import type { Block } from '../sequence';
 import { fromBlock } from '../train/data';
+import { useBackend } from './backend';
 import { UsageError } from './errors';
 import { count, integer, oneOf } from './options';
 import { onData, progress } from './progress';
@@ -150,7 +150,7 @@ export async function generateModality(args: Args): Promise<void> {
     asked.inputs === null
       ? null
       : await Promise.all(asked.inputs.map((input, i) => readSample(asked.from[i]!, input)));
-  setBackend(chooseBackend(args.backend));
+  useBackend(args.backend);
   const bar = progress(args.json);
   try {
     const arm = await loadArm(folder, run, args.arm ?? 'transitive', { onEvent: onData(bar) });

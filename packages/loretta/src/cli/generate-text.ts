@@ -1,12 +1,12 @@
 /** `loretta generate --model`: text from a pretrained model, written as it is generated. */
 import { resolve } from 'node:path';
-import { type Key, key, setBackend, tensor } from '@loretta-ts/core';
+import { type Key, key, tensor } from '@loretta-ts/core';
 import { generateStream } from '@loretta-ts/nn';
 import { TextStream } from '@loretta-ts/tokenizers';
 import type { ArgsDef } from 'citty';
 import type { SamplingFilters } from '../infer/decode';
-import { chooseBackend } from '../node/choose-backend';
 import { type LanguageModel, loadLanguageModel } from '../node/pretrained';
+import { useBackend } from './backend';
 import { UsageError } from './errors';
 import { count, integer } from './options';
 import { filtersOf, type SamplingArgs } from './sampling';
@@ -47,7 +47,7 @@ export async function generateText(args: Args): Promise<void> {
   if (prompt === undefined) throw new UsageError('--model needs --prompt TEXT');
   const choice = sampling(args);
   const most = count('max-tokens', args['max-tokens']);
-  setBackend(chooseBackend(args.backend));
+  useBackend(args.backend);
   const { model, tokenizer, ...lm } = await loadLanguageModel(resolve(args.model));
   const ids = promptIds({ tokenizer, ...lm }, prompt);
   const room = roomFor(model.config.maxLength, ids.length);

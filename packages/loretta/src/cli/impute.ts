@@ -1,6 +1,6 @@
 /** `loretta impute`: fills in modalities that rows lack. */
 import { join, resolve } from 'node:path';
-import { key, setBackend } from '@loretta-ts/core';
+import { key } from '@loretta-ts/core';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { tokensAt } from '../data/modality';
 import type { SvlName } from '../data/svlMnist';
@@ -8,11 +8,11 @@ import { balanced, trainJudges } from '../evaluate/evaluate';
 import { hits } from '../evaluate/intervals';
 import type { Judge } from '../evaluate/judge';
 import { type ImputedRow, impute as fillIn, type PartialRow } from '../infer/impute';
-import { chooseBackend } from '../node/choose-backend';
 import { type LoadedArm, loadArm } from '../node/load-arm';
 import { type ManifestRow, readManifest } from '../node/manifest';
 import { makeFolder, type RunFile, readRun } from '../node/run-folder';
 import { fromBlock } from '../train/data';
+import { useBackend } from './backend';
 import { command } from './command';
 import { UsageError } from './errors';
 import { armArgs, count, integer, oneOf } from './options';
@@ -119,7 +119,7 @@ async function main(args: Args): Promise<void> {
   const run = readRun(folder);
   const manifest = args.manifest === undefined ? null : readManifest(resolve(args.manifest));
   const raw = manifest === null ? null : await Promise.all(manifest.map(readRow));
-  setBackend(chooseBackend(args.backend));
+  useBackend(args.backend);
   const bar = progress(args.json);
   try {
     const arm = await loadArm(folder, run, args.arm, { onEvent: onData(bar) });

@@ -1,11 +1,11 @@
 /** `loretta inspect`: what a checkpoint, a safetensors file or a model folder holds. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { setBackend, sizeOf } from '@loretta-ts/core';
+import { sizeOf } from '@loretta-ts/core';
 import { type HostTensor, isOptimizerState } from '@loretta-ts/nn';
 import { loadLlama2c, loadSafetensors, readSafetensorsHeader } from '@loretta-ts/nn/node';
 import { DataError } from '../data/errors';
-import { chooseBackend } from '../node/choose-backend';
+import { useBackend } from './backend';
 import { command } from './command';
 import { integer } from './options';
 
@@ -149,7 +149,7 @@ async function describeLlama2c(
       'is a pickle, which can run code when it is read: save it as safetensors',
     );
   }
-  setBackend(chooseBackend('cpu'));
+  useBackend('cpu');
   const model = await loadLlama2c(path);
   try {
     const tensors = model.namedParameters().map(([name, { value }]) => ({

@@ -1,10 +1,9 @@
 /** `loretta report`: write a run's page again. */
 import { resolve } from 'node:path';
-import { setBackend } from '@loretta-ts/core';
-import { chooseBackend } from '../node/choose-backend';
 import { loadData } from '../node/load-data';
 import { readRun } from '../node/run-folder';
 import { resultTable } from '../report/table';
+import { useBackend } from './backend';
 import { command } from './command';
 import { armArgs } from './options';
 import { onData, progress } from './progress';
@@ -23,7 +22,7 @@ export const reportCommand = command({
 async function main(args: { readonly run: string; readonly json: boolean }): Promise<void> {
   const folder = resolve(args.run);
   const run = readRun(folder);
-  setBackend(chooseBackend('cpu')); // for learned tokenizers
+  useBackend('cpu'); // for learned tokenizers
   const bar = progress(args.json);
   try {
     const data = await loadData(run.data, { onEvent: onData(bar), run: folder });

@@ -1,15 +1,14 @@
 /** `loretta start`: the main job. */
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setBackend } from '@loretta-ts/core';
 import { localRunner, runExperiment } from '../experiment/run';
-import { chooseBackend } from '../node/choose-backend';
 import { FolderJobs } from '../node/job-store';
 import { loadData, trainDataOf } from '../node/load-data';
 import { makeFolder, type RunFile, saveRun, saveTokenizers } from '../node/run-folder';
 import { workerRunner } from '../node/worker-runner';
 import { resultTable } from '../report/table';
 import { ARMS, type ArmName } from '../train/arms';
+import { useBackend } from './backend';
 import { command } from './command';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
 import { duration, onData, progress } from './progress';
@@ -78,8 +77,7 @@ async function main(args: Args): Promise<void> {
     args.workers === undefined
       ? Math.min(2, availableParallelism())
       : count('workers', args.workers);
-  const backend = chooseBackend(args.backend);
-  setBackend(backend);
+  const backend = useBackend(args.backend);
   const out = resolve(args.out);
   const jobs = new FolderJobs(join(out, '.resume'), {
     data: choice,

@@ -2,16 +2,15 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setBackend } from '@loretta-ts/core';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
 import { trainJudges } from '../evaluate/evaluate';
 import { judgeGenerated } from '../experiment/purity';
 import { evaluateSkill } from '../experiment/skill';
 import { PROBE_EVERY, setUp } from '../experiment/warmup';
-import { chooseBackend } from '../node/choose-backend';
 import { loadData, trainDataOf } from '../node/load-data';
 import { checkpointPath, type DataChoice, makeFolder, saveTokenizers } from '../node/run-folder';
 import { ARMS, makeArm } from '../train/arms';
+import { useBackend } from './backend';
 import { command } from './command';
 import { UsageError } from './errors';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
@@ -78,7 +77,7 @@ async function main(args: Args): Promise<void> {
   if (args.resume && !existsSync(path)) {
     throw new UsageError(`--resume: there is no ${path}: leave --resume out to start anew`);
   }
-  setBackend(chooseBackend(args.backend));
+  useBackend(args.backend);
   const bar = progress(args.json);
   using stop = stopSignal(`go on with: loretta train --arm ${name} --out ${args.out} --resume`);
   const { signal } = stop;
@@ -103,12 +102,15 @@ async function main(args: Args): Promise<void> {
       open ||= metadata.get('gate') === 'open';
     }
     const save = async (): Promise<void> => {
-      const bytes = await setup.trainer.save({
-        arm: name,
-        gate: open ? 'open' : 'closed',
-        tokenizers: tokenizersOf(choice),
-        config: JSON.stringify(setup.model.config),
-      });
+      const bytes = await setup.trainer.save(
+        {
+          arm: name,
+          gate: open ? 'open' : 'closed',
+          tokenizers: tokenizersOf(choice),
+          config: JSON.stringify(setup.model.config),
+        },
+        { onlyFinite: true },
+      );
       await writeFileAtomic(path, bytes);
     };
     const { earliest, latest, skill, share } = config.transitive;

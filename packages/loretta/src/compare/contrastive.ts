@@ -11,7 +11,6 @@ import {
   key,
   matmul,
   mean,
-  NonFiniteError,
   sqrt,
   square,
   sum,
@@ -23,6 +22,7 @@ import {
 } from '@loretta-ts/core';
 import {
   AdamW,
+  checkFinite,
   cosineWarmupMin,
   type Decoder,
   gradNorm,
@@ -114,7 +114,7 @@ export async function trainContrastive(options: ContrastiveOptions): Promise<Lea
         return toBatch(vocab, source.next());
       });
       const dropout = noise.fold(step);
-      const { value, grads } = valueAndGrad(model.parameters(), () => {
+      const lossOf = (): Tensor => {
         const losses = batches.map(({ b, blocks }, i) => {
           const [x, y] = Object.entries(blocks).map(([modality, ids], side) =>
             model.embed(vocab, { modality, ids }, b, dropout.fold(2 * i + side)),
@@ -126,16 +126,16 @@ export async function trainContrastive(options: ContrastiveOptions): Promise<Lea
           );
         });
         return losses.reduce((p, q) => add(p, q)).mul(1 / losses.length);
-      });
-      const norm = tidy(() => gradNorm(grads));
+      };
+      const { value, grads } = valueAndGrad(model.parameters(), lossOf);
+      let norm: Tensor | null = null;
       try {
+        norm = tidy(() => gradNorm(grads));
         const [loss, size] = (await Promise.all([value.item(), norm.item()])) as [number, number];
-        if (!Number.isFinite(loss) || !Number.isFinite(size)) {
-          throw new NonFiniteError(
-            'contrastive',
-            `step ${step}: loss ${loss}: lower the learning rate`,
-          );
-        }
+        await checkFinite({
+          ...{ where: 'contrastive', step, loss, norm: size },
+          ...{ params: model.namedParameters(), fn: lossOf },
+        });
         tidy(() => {
           optimizer.step(grads, {
             lr: schedule(step),
@@ -144,7 +144,7 @@ export async function trainContrastive(options: ContrastiveOptions): Promise<Lea
         });
         onEvent?.({ type: 'step', step, steps, loss });
       } finally {
-        for (const owned of [value, norm, grads]) owned.dispose();
+        for (const owned of [value, norm, grads]) owned?.dispose();
       }
     }
     return learned(model, vocab);

@@ -203,7 +203,12 @@ export async function keeping(
   train: (now: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const save = async (): Promise<void> =>
-    await keep?.(await trainer.save({ curve: curve.state(), seconds: String(seconds()) }));
+    await keep?.(
+      await trainer.save(
+        { curve: curve.state(), seconds: String(seconds()) },
+        { onlyFinite: true },
+      ),
+    );
   try {
     await train(async () => {
       if (trainer.steps % KEEP_EVERY === 0) await save();

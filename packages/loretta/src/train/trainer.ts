@@ -7,7 +7,6 @@ import {
   hostRandom,
   type Key,
   key,
-  NonFiniteError,
   type Tensor,
   throwIfAborted,
   tidy,
@@ -16,10 +15,12 @@ import {
 } from '@loretta-ts/core';
 import {
   AdamW,
+  checkFinite,
   checkpointBytes,
   cosineWarmupMin,
   type Decoder,
   gradNorm,
+  type OnNonFinite,
   restoreCheckpoint,
 } from '@loretta-ts/nn';
 import { DataError } from '../data/errors';
@@ -60,6 +61,11 @@ export interface TrainerOptions {
   readonly clip: number;
   /** Called on the real rows of every batch: throws when the unseen pair is in one. */
   readonly guard?: BatchGuard;
+  /**
+   * What happens to a step whose loss or gradient norm is not finite: `refuse` (default) throws, `skip` counts it and goes
+   * on, with `skipped` in its report. Neither changes a weight or moment.
+   */
+  readonly onNonFinite?: OnNonFinite;
 }
 
 /** What happened in a step. */
@@ -78,6 +84,8 @@ export interface StepReport {
   readonly tokens: number;
   /** Pair sets whose batch was transitive. */
   readonly transitive: number;
+  /** Why nothing was learned in this step: the op that gave what is not finite, in words; absent where it was taken. */
+  readonly skipped?: string;
   /** What was generated, with the class of the row it was generated for. */
   readonly generated: readonly {
     /** What was generated. */
@@ -147,8 +155,8 @@ export class Trainer {
 
   /**
    * One step of an arm. `share` of the batches are transitive, drawn by the step's own random numbers.
-   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite; ValueError for a share
-   * outside [0, 1]; what the guard throws; what the signal was aborted with, before anything changes: the step may be
+   * @throws NonFiniteError before anything changes, when the loss or a gradient is not finite (see `onNonFinite`), with
+   * the op that made it so; ValueError for a share outside [0, 1]; what the guard throws; what the signal was aborted with, before anything changes: the step may be
    * taken again, and gives what it would have given
    */
   async step(arm: Arm, share: number, { signal }: Abortable = {}): Promise<StepReport> {
@@ -180,7 +188,7 @@ export class Trainer {
       packs.push(made.packed);
       for (const g of made.generated) generated.push({ ...g, labels: pairs.labels });
     }
-    const { loss, bits, norm, lr } = await this.update(
+    const { norm, ...done } = await this.update(
       groupByLength(packs),
       stepKey.fold(sources.length),
       clip,
@@ -188,7 +196,7 @@ export class Trainer {
     );
     this.done++;
     const tokens = packs.reduce((n, p) => n + p.b * p.t, 0);
-    return { step, loss, bits, gradNorm: norm, lr, tokens, transitive, generated };
+    return { step, ...done, gradNorm: norm, tokens, transitive, generated };
   }
 
   /**
@@ -217,11 +225,12 @@ export class Trainer {
     dropoutKey: Key,
     clip: number,
     lossOptions: Arm['loss'],
-  ): Promise<{ loss: number; bits: Record<string, number>; norm: number; lr: number }> {
+  ): Promise<Pick<StepReport, 'loss' | 'bits' | 'lr' | 'skipped'> & { readonly norm: number }> {
     const { vocab, model } = this.options;
     const rows = packs.reduce((n, p) => n + p.b, 0);
     const counts = new Array<number>(vocab.modalities.length).fill(0);
-    const { value, grads, aux } = valueAndGrad(model.parameters(), () => {
+    const lossOf = (): readonly [Tensor, Tensor[]] => {
+      counts.fill(0);
       let total: Tensor | null = null;
       const sums: Tensor[] = [];
       packs.forEach((packed, i) => {
@@ -236,40 +245,54 @@ export class Trainer {
           counts[m]! += n;
         });
       });
-      return [total!, sums] as const;
-    });
-    const norm = tidy(() => gradNorm(grads));
+      return [total!, sums];
+    };
+    const { value, grads, aux } = valueAndGrad(model.parameters(), lossOf);
     const lr = this.schedule(this.done);
+    let norm: Tensor | null = null;
     try {
+      norm = tidy(() => gradNorm(grads));
       const numbers = await Promise.all([value.item(), norm.item(), ...aux.map((t) => t.data())]);
       const [loss, size] = numbers as [number, number];
-      if (!Number.isFinite(loss) || !Number.isFinite(size)) {
-        throw new NonFiniteError(
-          'trainer',
-          `step ${this.done}: loss ${loss}, gradient norm ${size}: lower the learning rate`,
-        );
+      const skipped = await checkFinite(
+        {
+          ...{ where: 'trainer', step: this.done, loss, norm: size },
+          ...{ params: model.namedParameters(), fn: lossOf },
+        },
+        this.options.onNonFinite,
+      );
+      if (skipped === null) {
+        tidy(() => {
+          this.optimizer.step(grads, { lr, gradScale: Math.min(1, clip / (size + 1e-6)) });
+        });
       }
-      tidy(() => {
-        this.optimizer.step(grads, { lr, gradScale: Math.min(1, clip / (size + 1e-6)) });
-      });
       const bits: Record<string, number> = {};
       vocab.modalities.forEach((m, i) => {
         if (counts[i] === 0) return;
         const nats = aux.reduce((s, _, j) => s + (numbers[j + 2] as Float32Array)[i]!, 0);
         bits[m.name] = nats / counts[i]! / Math.LN2;
       });
-      return { loss, bits, norm: size, lr };
+      const why = skipped === null ? {} : { skipped: skipped.message };
+      return { loss, bits, norm: size, lr, ...why };
     } finally {
       value.dispose();
-      norm.dispose();
+      norm?.dispose();
       grads.dispose();
       for (const t of aux) t.dispose();
     }
   }
 
-  /** Weights, moments and step as safetensors bytes. */
-  async save(metadata: Readonly<Record<string, string>> = {}): Promise<Uint8Array> {
+  /**
+   * Weights, moments and step as safetensors bytes.
+   * @param options.onlyFinite refuse those that are not finite, before they take the place of a good file; default false
+   * @throws NonFiniteError with `onlyFinite`, by the name of the weight
+   */
+  async save(
+    metadata: Readonly<Record<string, string>> = {},
+    { onlyFinite = false }: { readonly onlyFinite?: boolean } = {},
+  ): Promise<Uint8Array> {
     return await checkpointBytes({
+      onlyFinite,
       model: this.model,
       optimizer: this.optimizer,
       metadata: { ...metadata, step: String(this.done) },

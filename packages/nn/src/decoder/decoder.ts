@@ -1,5 +1,6 @@
 /** The decoder-only language model: GPT-2, Llama, Mistral and Mamba are configurations of it. */
 import {
+  construct,
   cumsum,
   DTypeError,
   full,
@@ -96,19 +97,23 @@ export class Decoder extends Module {
     super();
     this.config = resolveDecoderConfig(config);
     const { dim, vocab, latent, tieEmbeddings, initStd: std, dtype } = this.config;
-    this.model = new DecoderStack(this.config, key);
-    this.lm_head = tieEmbeddings
-      ? null
-      : new Linear(dim, vocab, { key: key?.fold(3) ?? null, std, dtype });
     const dense = (from: number, to: number, stream: number, deviation: number): Linear =>
       new Linear(from, to, { key: key?.fold(stream) ?? null, std: deviation, dtype });
-    // a latent token has the deviation of an embedding beside its placeholder's
-    this.latent_in =
-      latent === null
-        ? null
-        : dense(latent.dim, dim, 4, this.config.embeddingStd / Math.sqrt(latent.dim));
-    this.latent_head =
-      latent === null ? null : dense(dim, mixtureSize(latent.dim, latent.components), 5, std);
+    const parts = construct(() => ({
+      model: new DecoderStack(this.config, key),
+      head: tieEmbeddings ? null : dense(dim, vocab, 3, std),
+      // a latent token has the deviation of an embedding beside its placeholder's
+      latentIn:
+        latent === null
+          ? null
+          : dense(latent.dim, dim, 4, this.config.embeddingStd / Math.sqrt(latent.dim)),
+      latentHead:
+        latent === null ? null : dense(dim, mixtureSize(latent.dim, latent.components), 5, std),
+    }));
+    this.model = parts.model;
+    this.lm_head = parts.head;
+    this.latent_in = parts.latentIn;
+    this.latent_head = parts.latentHead;
   }
 
   /** Frees every parameter. */

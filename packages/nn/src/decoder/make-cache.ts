@@ -1,4 +1,5 @@
 /** The cache that a configuration wants. */
+import { construct } from '@loretta-ts/core';
 import type { DecoderCache } from './cache';
 import type { ResolvedDecoderConfig } from './config';
 import { makeHyenaCache } from './hyena';
@@ -16,14 +17,16 @@ export function makeCache(
   batch: number,
   maxLength: number = config.maxLength,
 ): DecoderCache {
-  switch (config.mixer) {
-    case 'attention':
-      return config.window > 0 && config.window < maxLength
-        ? new RollingKVCache(config, batch, maxLength)
-        : new KVCache(config, batch, maxLength);
-    case 'mamba':
-      return makeMambaCache(config, batch, maxLength);
-    case 'hyena':
-      return makeHyenaCache(config, batch, maxLength);
-  }
+  return construct(() => {
+    switch (config.mixer) {
+      case 'attention':
+        return config.window > 0 && config.window < maxLength
+          ? new RollingKVCache(config, batch, maxLength)
+          : new KVCache(config, batch, maxLength);
+      case 'mamba':
+        return makeMambaCache(config, batch, maxLength);
+      case 'hyena':
+        return makeHyenaCache(config, batch, maxLength);
+    }
+  });
 }

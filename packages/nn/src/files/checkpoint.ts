@@ -1,4 +1,5 @@
 /** Checkpoints: a model's parameters by name, an optimiser's state as `STATE/NAME`, and metadata, in one safetensors file. */
+import { NonFiniteError } from '@loretta-ts/core';
 import { CheckpointError } from '../errors';
 import { type HostTensor, toHost } from '../host';
 import type { Module } from '../module';
@@ -14,6 +15,12 @@ export interface CheckpointParts {
   readonly optimizer?: Optimizer;
 }
 
+/** What is stored beside them. */
+export interface SavedWith {
+  /** Strings by key. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 const STEPS = 'optimizer.steps';
 
 /** Whether a tensor of a checkpoint is an optimiser's state, `STATE/NAME`, and not a parameter. */
@@ -22,12 +29,15 @@ export const isOptimizerState = (name: string): boolean => name.includes('/');
 /**
  * A checkpoint's bytes. A model with a JSON `config` (a `Decoder`) has it stored under the metadata key `config`.
  * @param parts.metadata any more strings; keys `config` and `optimizer.steps` are taken
+ * @param parts.onlyFinite refuse weights or state that are not finite; default false
+ * @throws NonFiniteError with `onlyFinite`, by the name of the weight
  */
 export async function checkpointBytes(
-  parts: CheckpointParts & { readonly metadata?: Readonly<Record<string, string>> },
+  parts: CheckpointParts & SavedWith & { readonly onlyFinite?: boolean },
 ): Promise<Uint8Array> {
-  const { model, optimizer, metadata = {} } = parts;
+  const { model, optimizer, metadata = {}, onlyFinite = false } = parts;
   const tensors = await toHost(new Map([...model.stateDict(), ...(optimizer?.stateDict() ?? [])]));
+  if (onlyFinite) assertFinite(tensors);
   const config = configOf(model);
   return serializeSafetensors(tensors, {
     ...metadata,
@@ -75,6 +85,18 @@ export function weightsBytes(checkpoint: Uint8Array, dtype: SaveDType): Uint8Arr
     new Map(own.map(([name, t]) => [name, inFileDType(name, t, dtype)])),
     rest,
   );
+}
+
+function assertFinite(tensors: ReadonlyMap<string, HostTensor>): void {
+  for (const [name, { data }] of tensors) {
+    for (let i = 0; i < data.length; i++) {
+      if (Number.isFinite(data[i]!)) continue;
+      throw new NonFiniteError(
+        'checkpoint',
+        `${name} holds ${data[i]} at ${i}: it is not saved, go on from the last checkpoint`,
+      );
+    }
+  }
 }
 
 function checkConfig(model: Module, metadata: ReadonlyMap<string, string>): void {

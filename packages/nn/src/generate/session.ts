@@ -2,6 +2,7 @@
 import {
   broadcastTo,
   concat,
+  construct,
   full,
   noGrad,
   ones,
@@ -72,7 +73,12 @@ export class DecodeSession {
     this.fixedRanges = made.ranges?.keep() ?? null;
     this.seenKeys = made.keys?.keep() ?? null;
     this.plan = planOf(prompt, made.ids, made.keys !== null, made.latents !== null, options, span);
-    this.decoding = decodingFor(model, this.plan);
+    try {
+      this.decoding = decodingFor(model, this.plan);
+    } catch (error) {
+      this.freeInputs();
+      throw error;
+    }
   }
 
   /**
@@ -117,11 +123,9 @@ export class DecodeSession {
   dispose(): void {
     if (!this.open) return;
     this.open = false;
-    const { ids, within, latents } = this.prompt;
-    const { seenKeys, fixedRanges, latest } = this;
-    for (const t of [ids, within, latents, seenKeys, fixedRanges, latest?.logits, latest?.tokens]) {
-      t?.dispose();
-    }
+    this.freeInputs();
+    this.latest?.logits.dispose();
+    this.latest?.tokens.dispose();
     this.decoding.rest();
     this.model.decodings.give(keyOf(this.plan), this.decoding);
   }
@@ -129,6 +133,11 @@ export class DecodeSession {
   /** As `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  private freeInputs(): void {
+    const { ids, within, latents } = this.prompt;
+    for (const t of [ids, within, latents, this.seenKeys, this.fixedRanges]) t?.dispose();
   }
 
   private decoded(): Decoded {
@@ -207,11 +216,17 @@ function keyOf(plan: DecodePlan): string {
 function decodingFor(model: Decoder, plan: DecodePlan): Decoding {
   const kept = model.decodings.take(keyOf(plan));
   if (kept instanceof Decoding && kept.current) {
-    kept.reopen();
+    try {
+      kept.reopen();
+    } catch (error) {
+      kept.rest();
+      model.decodings.give(keyOf(plan), kept);
+      throw error;
+    }
     return kept;
   }
   kept?.[Symbol.dispose]();
-  return new Decoding(model, plan);
+  return construct(() => new Decoding(model, plan));
 }
 
 interface Prompt {

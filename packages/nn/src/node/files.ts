@@ -3,7 +3,12 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Tensor } from '@loretta-ts/core';
 import { CheckpointError, NpyError, SafetensorsError } from '../errors';
-import { type CheckpointParts, checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
+import {
+  type CheckpointParts,
+  checkpointBytes,
+  restoreCheckpoint,
+  type SavedWith,
+} from '../files/checkpoint';
 import {
   decodeEntry,
   headerLength,
@@ -88,12 +93,15 @@ export async function saveNpy(path: string, array: Tensor | HostTensor): Promise
   await writeFileAtomic(path, serializeNpy(host));
 }
 
-/** Writes a checkpoint (see `checkpointBytes`) atomically. */
+/**
+ * Writes a checkpoint (see `checkpointBytes`) atomically. One that is there stays when a weight is not finite now.
+ * @throws NonFiniteError that names such a weight; CheckpointError when the system refuses
+ */
 export async function saveCheckpoint(
   path: string,
-  parts: CheckpointParts & { readonly metadata?: Readonly<Record<string, string>> },
+  parts: CheckpointParts & SavedWith,
 ): Promise<void> {
-  await writeFileAtomic(path, await checkpointBytes(parts));
+  await writeFileAtomic(path, await checkpointBytes({ ...parts, onlyFinite: true }));
 }
 
 /**

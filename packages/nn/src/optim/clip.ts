@@ -61,7 +61,7 @@ export async function clipGradNorm(
   if (!Number.isFinite(norm)) {
     throw new NonFiniteError(
       'clipGradNorm',
-      `the gradient norm is ${norm}: lower the rate, or look for the first bad loss`,
+      `the gradient norm is ${norm}: lower the rate; detectAnomaly of the step names the op that made it`,
     );
   }
   return { norm, scale: Math.min(1, maxNorm / (norm + 1e-6)) };

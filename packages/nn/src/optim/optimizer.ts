@@ -1,5 +1,5 @@
 /** What optimisers share: parameters by name, gradients by parameter, state under names. */
-import { type Tensor, ValueError, zeros } from '@loretta-ts/core';
+import { construct, type Tensor, ValueError, zeros } from '@loretta-ts/core';
 import { CheckpointError } from '../errors';
 import type { HostTensor } from '../host';
 import { fromHost } from '../host';
@@ -36,13 +36,16 @@ export abstract class Optimizer {
     if (!(lr >= 0 && Number.isFinite(lr)))
       throw new ValueError('Optimizer', `lr is ${lr}, not 0 or more`);
     const byName = new Map<string, Param>();
-    for (const [name, param] of params) {
-      if (byName.has(name)) throw new ValueError('Optimizer', `two parameters are called ${name}`);
-      byName.set(name, param);
-      for (const state of stateNames) {
-        this.slots.set(`${state}/${name}`, new Param(zeros(param.shape, { dtype: param.dtype })));
+    construct(() => {
+      for (const [name, param] of params) {
+        if (byName.has(name))
+          throw new ValueError('Optimizer', `two parameters are called ${name}`);
+        byName.set(name, param);
+        for (const state of stateNames) {
+          this.slots.set(`${state}/${name}`, new Param(zeros(param.shape, { dtype: param.dtype })));
+        }
       }
-    }
+    });
     this.lr = lr;
     this.params = byName;
   }

@@ -4,7 +4,6 @@ import {
   type Key,
   hostRandom,
   key,
-  NonFiniteError,
   noGrad,
   sizeOf,
   type Tensor,
@@ -18,6 +17,7 @@ import { CheckpointError } from '../errors';
 import { checkpointBytes, restoreCheckpoint } from '../files/checkpoint';
 import { AdamW } from '../optim/adamw';
 import { gradNorm } from '../optim/clip';
+import { checkFinite } from '../optim/finite';
 import { cosineWarmupMin, type Schedule } from '../optim/schedule';
 import { VectorQuantizer } from './vectorQuantizer';
 import type { VqVae } from './vqVae';
@@ -140,16 +140,18 @@ export class VqTrainer {
             firstKey,
           ),
         );
-      const { value, grads, aux } = valueAndGrad(model.parameters(), () => {
+      const lossOf = () => {
         const { loss, error, perplexity, latent, indices } = model.forward(x, {
           key: noiseKey,
           temperature: temperature(step),
           klWeight: klWeight(step),
         });
         return [loss, { error, perplexity, latent, indices }] as const;
-      });
-      const norm = tidy(() => gradNorm(grads));
+      };
+      const { value, grads, aux } = valueAndGrad(model.parameters(), lossOf);
+      let norm: Tensor | null = null;
       try {
+        norm = tidy(() => gradNorm(grads));
         const read = [value, aux.error, aux.perplexity, norm].map((t) => t.item());
         const [loss, error, perplexity, size] = (await Promise.all(read)) as [
           number,
@@ -157,12 +159,10 @@ export class VqTrainer {
           number,
           number,
         ];
-        if (!Number.isFinite(loss) || !Number.isFinite(size)) {
-          throw new NonFiniteError(
-            'VqTrainer',
-            `step ${step}: loss ${loss}, gradient norm ${size}: lower the learning rate`,
-          );
-        }
+        await checkFinite({
+          ...{ where: 'VqTrainer', step, loss, norm: size },
+          ...{ params: model.namedParameters(), fn: lossOf },
+        });
         const lr = this.schedule(step);
         this.optimizer.step(grads, { lr, gradScale: Math.min(1, clip / (size + 1e-6)) });
         if (quantizer instanceof VectorQuantizer && quantizer.options.decay !== null)
@@ -170,7 +170,7 @@ export class VqTrainer {
         this.done++;
         return { step, loss, error, perplexity, gradNorm: size, lr };
       } finally {
-        for (const t of [value, norm, ...Object.values(aux)]) t.dispose();
+        for (const t of [value, norm, ...Object.values(aux)]) t?.dispose();
         grads.dispose();
       }
     } finally {

@@ -1,5 +1,6 @@
 /** Discrete autoencoders: VQ-VAE (van den Oord et al. 2017) and the dVAE of DALL-E (Ramesh et al. 2021). */
 import {
+  construct,
   type FloatDType,
   type Key,
   permute,
@@ -66,11 +67,16 @@ export class VqVae extends Module {
     const part = (stream: number): Key | null => (key === null ? null : key.fold(stream));
     const { codes, dim, dtype, commitment, decay, revive } = c;
     const relaxed = c.quantizer === 'gumbel';
-    this.encoder = new VqEncoder(c.channels, relaxed ? codes : dim, stack, part(0));
-    this.quantizer = relaxed
-      ? new GumbelQuantizer({ codes, dim, dtype, key: part(1) })
-      : new VectorQuantizer({ codes, dim, dtype, commitment, decay, revive, key: part(1) });
-    this.decoder = new VqDecoder(dim, c.channels, c.upsampling, stack, part(2));
+    const parts = construct(() => ({
+      encoder: new VqEncoder(c.channels, relaxed ? codes : dim, stack, part(0)),
+      quantizer: relaxed
+        ? new GumbelQuantizer({ codes, dim, dtype, key: part(1) })
+        : new VectorQuantizer({ codes, dim, dtype, commitment, decay, revive, key: part(1) }),
+      decoder: new VqDecoder(dim, c.channels, c.upsampling, stack, part(2)),
+    }));
+    this.encoder = parts.encoder;
+    this.quantizer = parts.quantizer;
+    this.decoder = parts.decoder;
   }
 
   /** Number of codes of one input. */

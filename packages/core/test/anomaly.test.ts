@@ -1,0 +1,98 @@
+import { referenceBackend } from '@loretta-ts/backend-cpu';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Backend,
+  capture,
+  checkpoint,
+  customGrad,
+  detectAnomaly,
+  exp,
+  full,
+  log,
+  setBackend,
+  softmax,
+  sqrt,
+  sum,
+  type Tensor,
+  tensor,
+  where,
+} from '../src/index';
+
+let backend: Backend;
+beforeEach(() => {
+  backend = referenceBackend();
+  setBackend(backend);
+});
+
+describe('detectAnomaly', () => {
+  it('is null for a step that is finite', async () => {
+    const x = tensor([1, 2]);
+    expect(await detectAnomaly([x], () => sum(x.mul(x)))).toBeNull();
+  });
+
+  it('names the op that made it on the way forward', async () => {
+    const x = tensor([1, -2]);
+    expect(await detectAnomaly([x], () => sum(log(x).mul(3).add(1)))).toMatchObject({
+      ...{ op: 'log', gradientOf: null, origin: 'made', value: 'NaN', leaf: null },
+      aval: { shape: [2], dtype: 'f32' },
+      message: 'log made NaN in f32[2]',
+    });
+  });
+
+  it('names the op whose gradient made it, of a loss that is finite', async () => {
+    const x = tensor([0, 4]);
+    const found = await detectAnomaly([x], () => sum(sqrt(x)));
+    expect(found).toMatchObject({ gradientOf: 'sqrt', origin: 'made', value: 'infinity' });
+    expect(found!.message).toContain('in the gradient of sqrt made infinity in f32[2]');
+    const rule = customGrad((y) => ({ value: y.mul(2), vjp: () => [bad] }));
+    const bad = full([2], Number.NaN);
+    expect(await detectAnomaly([x], () => sum(rule(x)))).toMatchObject({
+      message: 'the gradient of customGrad made NaN in f32[2]',
+    });
+  });
+
+  it('names what overflowed, not what made NaN of the infinity', async () => {
+    const x = tensor([1000, 1]);
+    const naive = (): Tensor => sum(exp(x).div(sum(exp(x))));
+    expect(await detectAnomaly([x], naive)).toMatchObject({ op: 'exp', value: 'infinity' });
+  });
+
+  it('tells what was there before the step: a leaf, or an input', async () => {
+    const [w, x] = [tensor([[1], [Number.NaN]]), tensor([[1, 2]])];
+    const loss = (): Tensor => sum(x.matmul(w));
+    const inLeaf = await detectAnomaly([w], loss);
+    expect(inLeaf).toMatchObject({ op: 'matmul', origin: 'read', value: 'NaN' });
+    expect(inLeaf!.leaf).toBe(w);
+    expect(await detectAnomaly([x], loss)).toMatchObject({
+      ...{ origin: 'read', leaf: null },
+      message: 'matmul was given NaN in an input, f32[2,1]',
+    });
+  });
+
+  it('leaves infinities alone that do not reach the loss', async () => {
+    const x = tensor([1, 2, 3]);
+    const seen = tensor([1, 1, 0]).gt(0);
+    const masked = (): Tensor => sum(softmax(where(seen, x, Number.NEGATIVE_INFINITY)).mul(x));
+    expect(await detectAnomaly([x], masked)).toBeNull();
+    const found = await detectAnomaly([x], () => sum(log(x.sub(2))).add(masked()));
+    expect(found).toMatchObject({ op: 'log' });
+  });
+
+  it('looks into checkpoints, captured functions and fused ops', async () => {
+    const x = tensor([-1, 2]);
+    const inner = (t: Tensor): Tensor => log(t).mul(2);
+    expect(await detectAnomaly([x], () => sum(checkpoint(inner, x)))).toMatchObject({ op: 'log' });
+    using captured = capture(inner);
+    expect(await detectAnomaly([], () => sum(captured.call(x)))).toMatchObject({ op: 'log' });
+    const far = tensor([Number.POSITIVE_INFINITY, 1]);
+    expect(await detectAnomaly([], () => sum(softmax(far)))).toMatchObject({ op: 'softmax' });
+  });
+
+  it('leaves nothing behind, whether it finds something or the function throws', async () => {
+    const x = tensor([-1, 2]);
+    const before = backend.memory().buffers;
+    await detectAnomaly([x], () => sum(log(x)));
+    await expect(detectAnomaly([x], () => log(x))).rejects.toThrow(/not a scalar/);
+    expect(backend.memory().buffers).toBe(before);
+  });
+});
