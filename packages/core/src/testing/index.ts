@@ -4,7 +4,8 @@
  */
 export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
 export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
-export type { Tolerance } from './laws';
+export { gradientIsSlope, kernelIsReference, type Subject, type Tolerance } from './laws';
+export { ops } from '../ops/table';
 export { type OpSample, opSamples, type Samples } from './samples';
 export {
   bools,
