@@ -2,6 +2,7 @@
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
 import { checkpoints } from './rows/checkpoints';
+import { gradients } from './rows/gradients';
 import { hostileFiles } from './rows/hostile-files';
 import { refusedWrites } from './rows/refused-writes';
 import { tape } from './rows/tape';
@@ -12,6 +13,7 @@ export const rows: readonly Row[] = [
   tape,
   wrongCalls,
   accumulation,
+  gradients,
   hostileFiles,
   checkpoints,
   refusedWrites,
