@@ -16,14 +16,17 @@ import {
   logSoftmax,
   lt,
   matmul,
+  neg,
   normal,
   permute,
   remainder,
   rmsNorm,
   rope,
+  selectiveScan,
   setBackend,
   silu,
   softmax,
+  softplus,
   sum,
   swiglu,
   type Tensor,
@@ -119,6 +122,14 @@ const cases: readonly (readonly [string, () => Tensor[]])[] = [
       grads(
         [x(0, 2, 90, 4, 20), x(1, 2, 90, 4, 20), x(2, 2, 90, 4, 20), x(3, 1, 1, 90, 90)],
         (q, k, v, bias) => attention(q, k, v, { bias }),
+      ),
+  ],
+  [
+    'a scan and its gradient',
+    () =>
+      grads(
+        [x(0, 6, 40, 67), x(1, 6, 40, 67), x(2, 40, 5), x(3, 6, 67, 5), x(4, 6, 67, 5)],
+        (u, delta, a, b, c) => selectiveScan(u, softplus(delta), neg(exp(a)), b, c),
       ),
   ],
   [

@@ -29,7 +29,8 @@ export const Word = {
 } as const;
 
 const words = 16;
-const mostArgs = 16;
+/** The gradient of a scan has 18. */
+const mostArgs = 24;
 
 /** Bytes of a control block. */
 export const controlBytes: number = words * 4 + 2 * mostArgs * 8;
