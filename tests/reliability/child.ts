@@ -19,14 +19,15 @@ export function commandOf(file: string, args: readonly string[]): readonly strin
   return [process.execPath, '--conditions=loretta-source', '--import', loader, path, ...args];
 }
 
-/** Runs a command to its end, or to the end that `watch` makes of it; after a minute it is killed. */
+/** Runs a command to its end, or to the end that `watch` makes of it; after `seconds` it is killed. */
 export function runChild(
   [file, ...args]: readonly string[],
   watch: (child: ChildProcessByStdio<null, Readable, Readable>, out: string) => void = () => {},
+  seconds = 60,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(file!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    const bound = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const bound = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out += text;

@@ -1,6 +1,7 @@
 /** The rows of the reliability table. */
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
+import { backendsAgree } from './rows/backends-agree';
 import { checkpoints } from './rows/checkpoints';
 import { gradients } from './rows/gradients';
 import { hostileFiles } from './rows/hostile-files';
@@ -14,6 +15,7 @@ export const rows: readonly Row[] = [
   wrongCalls,
   accumulation,
   gradients,
+  backendsAgree,
   hostileFiles,
   checkpoints,
   refusedWrites,

@@ -4,7 +4,7 @@
  */
 export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
 export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
-export { gradientIsSlope, kernelIsReference, type Subject, type Tolerance } from './laws';
+export { close, type Outcome, outcome, type Subject, type Tolerance, toleranceOf } from './laws';
 export { ops } from '../ops/table';
 export { type OpSample, opSamples, type Samples } from './samples';
 export {
