@@ -2,6 +2,7 @@
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
 import { backendsAgree } from './rows/backends-agree';
+import { cachedDecoding } from './rows/cached-decoding';
 import { checkpoints } from './rows/checkpoints';
 import { gradients } from './rows/gradients';
 import { hostileFiles } from './rows/hostile-files';
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   accumulation,
   gradients,
   backendsAgree,
+  cachedDecoding,
   hostileFiles,
   checkpoints,
   refusedWrites,
