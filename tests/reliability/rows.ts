@@ -1,6 +1,7 @@
 /** The rows of the reliability table. */
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
+import { algebra } from './rows/algebra';
 import { backendsAgree } from './rows/backends-agree';
 import { cachedDecoding } from './rows/cached-decoding';
 import { checkpoints } from './rows/checkpoints';
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   wrongCalls,
   accumulation,
   gradients,
+  algebra,
   backendsAgree,
   cachedDecoding,
   hostileFiles,
