@@ -2,7 +2,7 @@
 import { referenceBackend } from '@loretta-ts/backend-cpu';
 import { setBackend } from '@loretta-ts/core';
 import type { Row } from '../row';
-import { adjoints } from './algebra/adjoints';
+import { adjoints, withoutLaw } from './algebra/adjoints';
 import { formats } from './algebra/formats';
 import { identities } from './algebra/identities';
 import { invariances } from './algebra/invariances';
@@ -17,14 +17,16 @@ export const algebra: Row = {
   ci: 1000,
   release: 10_000,
   async check(runs, seed, report) {
-    const backend = referenceBackend();
-    setBackend(backend);
+    setBackend(referenceBackend());
+    for (const name of withoutLaw(seed)) report.fail('the list', `${name} is linear without a law`);
     for (const [i, law] of laws.entries()) {
       if (report.only !== null && report.only !== i) continue;
+      const backend = referenceBackend();
+      setBackend(backend);
       const found = law.run(runs, seed);
-      if (found !== null) report.fail(`case ${i}`, found);
       const { buffers } = backend.memory();
-      if (buffers !== 0) report.fail(`case ${i}`, `${law.name}: ${buffers} buffers are left`);
+      if (found !== null) report.fail(`case ${i}`, found);
+      else if (buffers !== 0) report.fail(`case ${i}`, `${law.name}: ${buffers} buffers are left`);
     }
     report.note('laws', laws.length);
   },

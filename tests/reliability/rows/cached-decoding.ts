@@ -164,7 +164,12 @@ function greedy(model: Decoder, batch: Batch, n: number, padded: boolean): numbe
   const options = { maxNewTokens: n, temperature: 0, ...more, ...within };
   const tokens = generateFixed(model, prompt, options);
   const flat = [...tokens.dataSync()].map(Number);
-  const held = [prompt, tokens, ...Object.values(more), ...(within.within ? [within.within.prompt] : [])];
+  const held = [
+    prompt,
+    tokens,
+    ...Object.values(more),
+    ...(within.within ? [within.within.prompt] : []),
+  ];
   for (const x of held) x.dispose();
   return batch.ids.map((_, r) => flat.slice(r * n, (r + 1) * n));
 }
@@ -201,14 +206,16 @@ function check(random: HostRandom, index: number, dtype: FloatDType): void {
     const fast = greedy(model, batch, n, padded);
     must(
       JSON.stringify(fast) === JSON.stringify(slow),
-      () => `the ${round} generation is ${JSON.stringify(fast)}, by full passes ${JSON.stringify(slow)}, ${told}`,
+      () =>
+        `the ${round} generation is ${JSON.stringify(fast)}, by full passes ${JSON.stringify(slow)}, ${told}`,
     );
   }
 }
 
 export const cachedDecoding: Row = {
   name: 'cached-decoding',
-  holds: 'with a cache logits are those of the full pass, within 1e-9 in f64, and greedy ids the same',
+  holds:
+    'with a cache logits are those of the full pass, within 1e-9 in f64, and greedy ids the same',
   ci: 50,
   release: 1000,
   async check(runs, seed, report) {

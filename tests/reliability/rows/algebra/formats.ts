@@ -92,21 +92,24 @@ const files: readonly Law[] = [
   }),
   lawOf(
     'safetensors keeps any names and metadata',
-    fc.tuple(fc.uniqueArray(name, { maxLength: 4 }), fc.dictionary(name, fc.string(), { maxKeys: 3 })),
+    fc.tuple(
+      fc.uniqueArray(name, { maxLength: 4 }),
+      fc.dictionary(name, fc.string(), { maxKeys: 3 }),
+    ),
     ([names, given]) => {
       const metadata = Object.fromEntries(Object.entries(given));
       const tensors = new Map(
         names
           .filter((path) => path !== '__metadata__')
-          .map((path, i) => [
-            path,
-            { dtype: 'I32' as const, shape: [1], data: Int32Array.of(i) },
-          ]),
+          .map((path, i) => [path, { dtype: 'I32' as const, shape: [1], data: Int32Array.of(i) }]),
       );
       const back = parseSafetensors(serializeSafetensors(tensors, metadata));
-      must([...back.tensors.keys()].sort().join('\n') === [...tensors.keys()].sort().join('\n'), () => {
-        return `names ${JSON.stringify([...back.tensors.keys()])}`;
-      });
+      must(
+        [...back.tensors.keys()].sort().join('\n') === [...tensors.keys()].sort().join('\n'),
+        () => {
+          return `names ${JSON.stringify([...back.tensors.keys()])}`;
+        },
+      );
       for (const [path, tensor] of tensors) sameTensor(back.tensors.get(path), tensor);
       must(back.metadata.size === Object.keys(metadata).length, () => 'metadata is missing');
       for (const [k, v] of Object.entries(metadata)) {
@@ -191,19 +194,27 @@ const tokens: readonly Law[] = [
     const given = imageOf(random, w, h, c);
     sameBytes(tokenizer.decode(tokenizer.encode(given)).data, given.data, 'decoded');
   }),
-  law('pixels of any levels: encode(decode(ids)) is ids', { ...image, levels: [2, 256] }, (s, random) => {
-    const shape = { width: s.w, height: s.h, channels: s.c };
-    const tokenizer = new PixelTokenizer({ ...shape, levels: s.levels });
-    const given = Int32Array.from({ length: tokenizer.length }, () => random.int(s.levels));
-    const back = tokenizer.encode(tokenizer.decode(given));
-    must(back.join() === given.join(), () => `${back.join()} is not ${given.join()}`);
-  }),
-  law('patches: decode(encode(x)) is x', { ...image, patch: [1, 3] }, ({ w, h, c, patch }, random) => {
-    const shape = { width: w * patch, height: h * patch, channels: c };
-    const tokenizer = new PatchTokenizer({ ...shape, patch, levels: 256 });
-    const given = imageOf(random, shape.width, shape.height, c);
-    sameBytes(tokenizer.decode(tokenizer.encode(given)).data, given.data, 'decoded');
-  }),
+  law(
+    'pixels of any levels: encode(decode(ids)) is ids',
+    { ...image, levels: [2, 256] },
+    (s, random) => {
+      const shape = { width: s.w, height: s.h, channels: s.c };
+      const tokenizer = new PixelTokenizer({ ...shape, levels: s.levels });
+      const given = Int32Array.from({ length: tokenizer.length }, () => random.int(s.levels));
+      const back = tokenizer.encode(tokenizer.decode(given));
+      must(back.join() === given.join(), () => `${back.join()} is not ${given.join()}`);
+    },
+  ),
+  law(
+    'patches: decode(encode(x)) is x',
+    { ...image, patch: [1, 3] },
+    ({ w, h, c, patch }, random) => {
+      const shape = { width: w * patch, height: h * patch, channels: c };
+      const tokenizer = new PatchTokenizer({ ...shape, patch, levels: 256 });
+      const given = imageOf(random, shape.width, shape.height, c);
+      sameBytes(tokenizer.decode(tokenizer.encode(given)).data, given.data, 'decoded');
+    },
+  ),
   law('PNG: decode(encode(x)) is x', image, ({ w, h, c }, random) => {
     const given = imageOf(random, w, h, c);
     const back = decodePng(encodePng(given));

@@ -81,7 +81,14 @@ const products: readonly Law[] = [
   }),
   law('einsum ii->i and ii-> are the diagonal and its sum', { n: [1, 5] }, ({ n }, random) => {
     const x = values(random, [n, n]);
-    const diagonal = gather(x, tensor(Int32Array.from({ length: n }, (_, i) => i), { shape: [n, 1] }), 1);
+    const diagonal = gather(
+      x,
+      tensor(
+        Int32Array.from({ length: n }, (_, i) => i),
+        { shape: [n, 1] },
+      ),
+      1,
+    );
     same(einsum('ii->i', x), diagonal.reshape(n));
     near(einsum('ii->', x), sum(diagonal));
   }),
@@ -128,11 +135,15 @@ const moves: readonly Law[] = [
     near(sum(tile(x, [2, 3])), sum(x).mul(6));
     near(sum(repeatInterleave(x, 3, 0)), sum(x).mul(3));
   }),
-  law('tril + strict triu is the whole', { m: [1, 5], n: [1, 5], k: [-3, 3] }, ({ m, n, k }, random) => {
-    const x = values(random, [m, n]);
-    same(tril(x, k).add(triu(x, k + 1)), x);
-    same(transpose(tril(x, k)), triu(transpose(x), -k));
-  }),
+  law(
+    'tril + strict triu is the whole',
+    { m: [1, 5], n: [1, 5], k: [-3, 3] },
+    ({ m, n, k }, random) => {
+      const x = values(random, [m, n]);
+      same(tril(x, k).add(triu(x, k + 1)), x);
+      same(transpose(tril(x, k)), triu(transpose(x), -k));
+    },
+  ),
 ];
 
 const reductions: readonly Law[] = [
@@ -163,12 +174,16 @@ const reductions: readonly Law[] = [
     const x = values(random, [m, n]);
     near(norm(x, 1).square(), sum(x.square(), 1));
   }),
-  law('cumsum ends with the sum, and from behind it is the flipped one', plane, ({ m, n }, random) => {
-    const x = values(random, [m, n]);
-    near(cumsum(x, 1).select(1, n - 1), sum(x, 1));
-    near(cumsum(x, 1, { reverse: true }), flip(cumsum(flip(x, 1), 1), 1));
-    near(cumprod(x, 1).select(1, n - 1), prod(x, 1));
-  }),
+  law(
+    'cumsum ends with the sum, and from behind it is the flipped one',
+    plane,
+    ({ m, n }, random) => {
+      const x = values(random, [m, n]);
+      near(cumsum(x, 1).select(1, n - 1), sum(x, 1));
+      near(cumsum(x, 1, { reverse: true }), flip(cumsum(flip(x, 1), 1), 1));
+      near(cumprod(x, 1).select(1, n - 1), prod(x, 1));
+    },
+  ),
   law('sort keeps the sum, in order; topK is its beginning', plane, ({ m, n }, random) => {
     const x = values(random, [m, n]);
     const [sorted] = sort(x, 1, { descending: true });
@@ -202,33 +217,56 @@ const transforms: readonly Law[] = [
     const x = values(random, [b, n]);
     near(irfft(...rfft(x), n), x);
   }),
-  law('longConv commutes, and with a unit pulse is the identity', { b: [1, 3], n: [1, 8] }, ({ b, n }, random) => {
-    const [x, h] = [values(random, [b, n]), values(random, [b, n])];
-    near(longConv(x, h), longConv(h, x));
-    const pulse = tensor(Float64Array.from({ length: n }, (_, i) => Number(i === 0)), { dtype: 'f64' });
-    near(longConv(x, pulse), x);
-  }),
-  law('a recurrence with a = 1 is a cumsum, with a = 0 the input', { t: [0, 6], n: [1, 3] }, ({ t, n }, random) => {
-    const b = values(random, [2, t, n]);
-    const reverse = coin(random);
-    near(linearRecurrence(b.mul(0).add(1), b, { reverse }), cumsum(b, 1, { reverse }));
-    near(linearRecurrence(b.mul(0), b, { reverse }), b);
-  }),
-  law('fold is the adjoint of unfold, not its inverse: windows without overlap are', { m: [1, 3], n: [1, 3], k: [1, 3] }, ({ m, n, k }, random) => {
-    const x = values(random, [2, 2, m * k, n * k]);
-    near(fold(unfold(x, k, { stride: k }), [m * k, n * k], k, { stride: k }), x);
-  }),
-  law('a convolution of 1 is a product, and shifts with its input', { n: [1, 6], k: [1, 3] }, ({ n, k }, random) => {
-    const [x, w] = [values(random, [2, 3, n]), values(random, [4, 3, 1])];
-    near(conv1d(x, w), matmul(w.reshape(4, 3), x));
-    const [line, taps] = [values(random, [1, 1, n + k]), values(random, [1, 1, k])];
-    near(conv1d(line.narrow(2, 1, n + k - 1), taps), conv1d(line, taps).narrow(2, 1, n));
-  }),
-  law('conv2d of one row is conv1d', { n: [1, 5], k: [1, 3], stride: [1, 2] }, ({ n, k, stride }, random) => {
-    const [x, w] = [values(random, [2, 2, n + k]), values(random, [3, 2, k])];
-    const wide = conv2d(x.unsqueeze(2), w.unsqueeze(2), null, { stride: [1, stride] });
-    near(wide.squeeze(2), conv1d(x, w, null, { stride }));
-  }),
+  law(
+    'longConv commutes, and with a unit pulse is the identity',
+    { b: [1, 3], n: [1, 8] },
+    ({ b, n }, random) => {
+      const [x, h] = [values(random, [b, n]), values(random, [b, n])];
+      near(longConv(x, h), longConv(h, x));
+      const pulse = tensor(
+        Float64Array.from({ length: n }, (_, i) => Number(i === 0)),
+        { dtype: 'f64' },
+      );
+      near(longConv(x, pulse), x);
+    },
+  ),
+  law(
+    'a recurrence with a = 1 is a cumsum, with a = 0 the input',
+    { t: [0, 6], n: [1, 3] },
+    ({ t, n }, random) => {
+      const b = values(random, [2, t, n]);
+      const reverse = coin(random);
+      near(linearRecurrence(b.mul(0).add(1), b, { reverse }), cumsum(b, 1, { reverse }));
+      near(linearRecurrence(b.mul(0), b, { reverse }), b);
+    },
+  ),
+  law(
+    'fold is the adjoint of unfold, not its inverse: windows without overlap are',
+    { m: [1, 3], n: [1, 3], k: [1, 3] },
+    ({ m, n, k }, random) => {
+      const x = values(random, [2, 2, m * k, n * k]);
+      near(fold(unfold(x, k, { stride: k }), [m * k, n * k], k, { stride: k }), x);
+    },
+  ),
+  law(
+    'a convolution of 1 is a product, and shifts with its input',
+    { n: [1, 6], k: [1, 3] },
+    ({ n, k }, random) => {
+      const [x, w] = [values(random, [2, 3, n]), values(random, [4, 3, 1])];
+      near(conv1d(x, w), matmul(w.reshape(4, 3), x));
+      const [line, taps] = [values(random, [1, 1, n + k]), values(random, [1, 1, k])];
+      near(conv1d(line.narrow(2, 1, n + k - 1), taps), conv1d(line, taps).narrow(2, 1, n));
+    },
+  ),
+  law(
+    'conv2d of one row is conv1d',
+    { n: [1, 5], k: [1, 3], stride: [1, 2] },
+    ({ n, k, stride }, random) => {
+      const [x, w] = [values(random, [2, 2, n + k]), values(random, [3, 2, k])];
+      const wide = conv2d(x.unsqueeze(2), w.unsqueeze(2), null, { stride: [1, stride] });
+      near(wide.squeeze(2), conv1d(x, w, null, { stride }));
+    },
+  ),
   law('⟨conv x, y⟩ = ⟨x, convTranspose y⟩', { n: [1, 5], k: [1, 3] }, ({ n, k }, random) => {
     const [x, w] = [values(random, [2, 2, n + k - 1]), values(random, [3, 2, k])];
     const y = values(random, [2, 3, n]);

@@ -135,10 +135,7 @@ export const invariances: readonly Law[] = [
     ({ t, s, d }, random) => {
       const [q, k] = [values(random, [1, t, 2, d]).mul(50), values(random, [1, s, 2, d])];
       const v = values(random, [1, 1, 2, d]);
-      near(
-        attention(q, k, v.broadcastTo([1, s, 2, d])),
-        v.broadcastTo([1, t, 2, d]),
-      );
+      near(attention(q, k, v.broadcastTo([1, s, 2, d])), v.broadcastTo([1, t, 2, d]));
     },
   ),
   law(

@@ -53,13 +53,20 @@ const mixed = (random: HostRandom, t: number, d: number): Tensor[] => [
 ];
 
 /** u, delta, B and C by time: `[b, l, …]`. */
-function scanned(random: HostRandom, t: number, d: number): [Tensor[], (...xs: Tensor[]) => Tensor] {
+function scanned(
+  random: HostRandom,
+  t: number,
+  d: number,
+): [Tensor[], (...xs: Tensor[]) => Tensor] {
   const A = values(random, [d, 2]).abs().neg();
   const inputs = [d, d, 2, 2].map((n) => values(random, [2, t, n]));
   return [
     inputs,
     (u, delta, B, C) =>
-      selectiveScan(u!.transpose(1, 2), softplus(delta!).transpose(1, 2), A, B!, C!).transpose(1, 2),
+      selectiveScan(u!.transpose(1, 2), softplus(delta!).transpose(1, 2), A, B!, C!).transpose(
+        1,
+        2,
+      ),
   ];
 }
 
@@ -86,20 +93,21 @@ const ops: readonly Law[] = [
       Int32Array.from({ length: 2 * t }, (_, i) => Number(i % t >= n)),
       { shape: [2, t] },
     );
-    const parts = ([[0, n], [n, t - n]] as const).map(([start, size]) =>
-      attention(
-        ...([q, k, v].map((x) => x.narrow(1, start, size)) as [Tensor, Tensor, Tensor]),
-        { causal: true },
-      ),
+    const parts = (
+      [
+        [0, n],
+        [n, t - n],
+      ] as const
+    ).map(([start, size]) =>
+      attention(...([q, k, v].map((x) => x.narrow(1, start, size)) as [Tensor, Tensor, Tensor]), {
+        causal: true,
+      }),
     );
     near(attention(q, k, v, { causal: true, segments }), concat(parts, 1));
   }),
   law('a window of all is no window', time, ({ t, d }, random) => {
     const [q, k, v] = mixed(random, t, d) as [Tensor, Tensor, Tensor];
-    near(
-      attention(q, k, v, { causal: true, window: t }),
-      attention(q, k, v, { causal: true }),
-    );
+    near(attention(q, k, v, { causal: true, window: t }), attention(q, k, v, { causal: true }));
   }),
   law('repeated key heads are grouped queries', time, ({ t, d }, random) => {
     const [q, k, v] = mixed(random, t, d) as [Tensor, Tensor, Tensor];
@@ -136,7 +144,10 @@ function decoder(random: HostRandom, mixer: MixerKind, b: number, t: number) {
   const config = { ...randomConfig(random, mixer, 'f64', MAX_LENGTH), layers: 1 };
   const model = new Decoder(config, key(random.int(2 ** 30)));
   const places = (rows: number, n: number): Tensor =>
-    tensor(Int32Array.from({ length: rows * n }, (_, i) => (i % n) % WITHIN), { shape: [rows, n] });
+    tensor(
+      Int32Array.from({ length: rows * n }, (_, i) => (i % n) % WITHIN),
+      { shape: [rows, n] },
+    );
   const forward = (x: Tensor, more: object = {}): Tensor => {
     const [rows, n] = x.shape as [number, number];
     const within = model.config.positions.includes('within-block')
