@@ -2,7 +2,6 @@
 import {
   type FloatDType,
   type HostRandom,
-  hostRandom,
   type Shape,
   sizeOf,
   type Tensor,
@@ -61,11 +60,4 @@ export function drawUntil<T>(
 /** Whether it holds floats. */
 export function isReal({ kind }: HostValue): boolean {
   return kind === 'float';
-}
-
-/** Random numbers of a text and a seed: names of properties draw apart. */
-export function randomOf(name: string, seed: number): HostRandom {
-  let hash = seed;
-  for (const letter of name) hash = (Math.imul(hash, 31) + letter.codePointAt(0)!) >>> 0;
-  return hostRandom(hash);
 }

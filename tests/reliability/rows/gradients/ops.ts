@@ -26,7 +26,7 @@ const CHOICE = 'its results are true or false';
 const PLACE = 'its results are places';
 
 /** Ops without a gradient, each with the reason. */
-export const WITHOUT: Readonly<Partial<Record<OpName, string>>> = {
+const WITHOUT: Readonly<Partial<Record<OpName, string>>> = {
   ...{ eq: CHOICE, ne: CHOICE, lt: CHOICE, le: CHOICE, gt: CHOICE, ge: CHOICE },
   ...{ and: CHOICE, or: CHOICE, xor: CHOICE, not: CHOICE },
   ...{ isNaN: CHOICE, isInf: CHOICE, isFinite: CHOICE },
