@@ -1,8 +1,12 @@
 /** The rows of the reliability table. */
 import type { Row } from './row';
 import { accumulation } from './rows/accumulation';
+import { algebra } from './rows/algebra';
+import { backendsAgree } from './rows/backends-agree';
+import { cachedDecoding } from './rows/cached-decoding';
 import { checkpoints } from './rows/checkpoints';
 import { determinism } from './rows/determinism';
+import { gradients } from './rows/gradients';
 import { hostileFiles } from './rows/hostile-files';
 import { leaks } from './rows/leaks';
 import { memoryLimit } from './rows/memory-limit';
@@ -24,6 +28,10 @@ export const rows: readonly Row[] = [
   leaks,
   memoryLimit,
   threadsRow,
+  gradients,
+  algebra,
+  backendsAgree,
+  cachedDecoding,
   hostileFiles,
   checkpoints,
   refusedWrites,

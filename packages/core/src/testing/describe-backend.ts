@@ -14,6 +14,7 @@ import {
   replayIsEager,
   type Subject,
   type Tolerance,
+  toleranceOf,
 } from './laws';
 import { opSamples, type Samples } from './samples';
 
@@ -40,22 +41,6 @@ export interface DescribeBackendOptions {
   /** Of the samples (1). A failure prints it with the path to the counterexample. */
   readonly seed?: number;
 }
-
-/** Ops that only move, choose or compare values, and so have no rounding. */
-const EXACT: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'xor', 'not', 'where'] as const),
-  ...(['isNaN', 'isInf', 'isFinite', 'neg', 'abs', 'sign', 'relu'] as const),
-  ...(['floor', 'ceil', 'round', 'maximum', 'minimum', 'max', 'min'] as const),
-  ...(['argmax', 'argmin', 'argsort', 'cast', 'reshape', 'permute', 'slice', 'pad'] as const),
-  ...(['concat', 'broadcastTo', 'flip', 'gather', 'embedding', 'updateSlice'] as const),
-  ...(['fill', 'iota', 'randomBits', 'unfold'] as const),
-]);
-
-/** Rounding of a few operations on values around 1. */
-const ROUNDING: Readonly<Record<FloatDType, Tolerance>> = {
-  f32: [2e-5, 1e-5],
-  f64: [1e-10, 1e-10],
-};
 
 /**
  * Declares a suite for a backend: for every op, that its kernel gives what the reference gives in f64 and what its
@@ -86,8 +71,9 @@ export function describeBackend(
       });
     };
     const bound = (float: FloatDType): Tolerance => {
-      if (EXACT.has(op.name)) return [0, 0];
-      return (float === 'f32' ? options.tolerances?.[op.name] : undefined) ?? ROUNDING[float];
+      const stated = toleranceOf(op.name, float);
+      if (float !== 'f32' || stated[0] === 0) return stated;
+      return options.tolerances?.[op.name] ?? stated;
     };
     law('kernel = reference, infer = actual, no leak', async (subject) => {
       await kernelIsReference(subject, backend, reference, bound(subject.float));

@@ -5,7 +5,8 @@
 export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
 export { type Failing, failing, instead, Refused } from './faults';
 export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
-export type { Tolerance } from './laws';
+export { close, type Outcome, outcome, type Subject, type Tolerance, toleranceOf } from './laws';
+export { ops } from '../ops/table';
 export { type OpSample, opSamples, type Samples } from './samples';
 export {
   bools,

@@ -15,6 +15,27 @@ import { toTensor } from './values';
 /** `[rtol, atol]`. */
 export type Tolerance = readonly [rtol: number, atol: number];
 
+/** Ops that only move, choose or compare values, and so have no rounding. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([
+  ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'xor', 'not', 'where'] as const),
+  ...(['isNaN', 'isInf', 'isFinite', 'neg', 'abs', 'sign', 'relu'] as const),
+  ...(['floor', 'ceil', 'round', 'maximum', 'minimum', 'max', 'min'] as const),
+  ...(['argmax', 'argmin', 'argsort', 'cast', 'reshape', 'permute', 'slice', 'pad'] as const),
+  ...(['concat', 'broadcastTo', 'flip', 'gather', 'embedding', 'updateSlice'] as const),
+  ...(['fill', 'iota', 'randomBits', 'unfold'] as const),
+]);
+
+/** Rounding of a few operations on values around 1. */
+const ROUNDING: Readonly<Record<FloatDType, Tolerance>> = {
+  f32: [2e-5, 1e-5],
+  f64: [1e-10, 1e-10],
+};
+
+/** How far a kernel of an op may be from the reference in f64: nothing where it only moves or chooses values. */
+export function toleranceOf(op: OpName, float: FloatDType): Tolerance {
+  return EXACT.has(op) ? [0, 0] : ROUNDING[float];
+}
+
 /** One op with one sample in one precision. */
 export interface Subject<N extends OpName> {
   readonly op: Op<N>;
@@ -22,8 +43,11 @@ export interface Subject<N extends OpName> {
   readonly float: FloatDType;
 }
 
-interface Result {
+/** What came out of an op. */
+export interface Outcome {
+  /** Shape and dtype. */
   readonly aval: Aval;
+  /** Elements. */
   readonly data: TypedArray;
 }
 
@@ -33,8 +57,8 @@ function inputs<N extends OpName>(subject: Subject<N>, backend: Backend): readon
   return sample.derive === undefined ? ins : sample.derive(ins);
 }
 
-async function read(outs: readonly Tensor[]): Promise<Result[]> {
-  const results: Result[] = [];
+async function read(outs: readonly Tensor[]): Promise<Outcome[]> {
+  const results: Outcome[] = [];
   for (const t of outs) {
     results.push({ aval: { shape: t.shape, dtype: t.dtype }, data: await t.data() });
   }
@@ -42,11 +66,11 @@ async function read(outs: readonly Tensor[]): Promise<Result[]> {
 }
 
 /** What the op gives, read back; everything is freed. */
-async function outcome<N extends OpName>(
+export async function outcome<N extends OpName>(
   subject: Subject<N>,
   backend: Backend,
   run: (op: Op<N>, ins: readonly Tensor[], attrs: OpAttrs[N]) => readonly Tensor[] = apply,
-): Promise<Result[]> {
+): Promise<Outcome[]> {
   setBackend(backend);
   using s = scope();
   const attrs = subject.sample.attrs(subject.float);
@@ -54,7 +78,8 @@ async function outcome<N extends OpName>(
   return await read(outs);
 }
 
-function close(got: Result, want: Result, [rtol, atol]: Tolerance, what: string): void {
+/** Throws unless |got − want| <= atol + rtol · |want| everywhere; NaN equals NaN. */
+export function close(got: Outcome, want: Outcome, [rtol, atol]: Tolerance, what: string): void {
   if (got.data.length !== want.data.length) {
     throw new Error(`${what}: ${got.data.length} values, want ${want.data.length}`);
   }

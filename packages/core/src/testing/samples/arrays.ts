@@ -33,12 +33,15 @@ function reduced(
 const distinctOrInteger = (s: Shape): fc.Arbitrary<HostValue> =>
   fc.oneof({ weight: 3, arbitrary: distinct(s) }, { weight: 1, arbitrary: integers(s) });
 
-const chosen: Samples<Axis> = shapes({ minRank: 1 }).chain((shape) =>
-  fc
-    .tuple(fc.oneof(floats(shape, special), integers(shape)), axisOf(shape))
-    .filter(([, axis]) => shape[axis]! > 0)
-    .map(([x, axis]) => sample([x], { axis })),
-);
+/** Of an axis that has elements: chosen before the values, so that no shape is drawn for ever. */
+const chosen: Samples<Axis> = shapes({ minRank: 1 })
+  .map((shape) => (shape.some((d) => d > 0) ? shape : [...shape, 1]))
+  .chain((shape) => {
+    const filled = shape.flatMap((d, i) => (d > 0 ? [i] : []));
+    return fc
+      .tuple(fc.oneof(floats(shape, special), integers(shape)), fc.constantFrom(...filled))
+      .map(([x, axis]) => sample([x], { axis }));
+  });
 
 export const reduceSamples: { readonly [N in keyof ReduceAttrs]: Samples<ReduceAttrs[N]> } = {
   sum: reduced(numbers),

@@ -157,9 +157,9 @@ const windows: fc.Arbitrary<Windowed> = fc.tuple(windowAxis, windowAxis).map(([y
 
 export const convSamples: { readonly [N in keyof ConvAttrs]: Samples<ConvAttrs[N]> } = {
   unfold: fc
-    .tuple(windows, small(1, 2), small(1, 2))
+    .tuple(windows, small(0, 2), small(1, 2))
     .chain(([w, b, c]) => floats([b, c, ...w.size]).map((x) => sample([x], w.window))),
-  fold: fc.tuple(windows, small(1, 2), small(1, 2)).chain(([w, b, c]) => {
+  fold: fc.tuple(windows, small(0, 2), small(1, 2)).chain(([w, b, c]) => {
     const rows = c * w.window.kernel[0] * w.window.kernel[1];
     return floats([b, rows, w.positions]).map((x) => sample([x], { ...w.window, size: w.size }));
   }),
