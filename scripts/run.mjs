@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDisplay } from './display.mjs';
+import { mutation } from './mutation.mjs';
 import { release } from './release.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -48,7 +49,8 @@ function tool(name, argv, options) {
   const require = createRequire(join(root, 'package.json'));
   const manifest = join(root, 'node_modules', name, 'package.json');
   const { bin } = require(manifest);
-  const file = typeof bin === 'string' ? bin : bin[name.replace(/^@.*\//, '')];
+  const file =
+    typeof bin === 'string' ? bin : (bin[name.replace(/^@.*\//, '')] ?? Object.values(bin)[0]);
   return node([join(dirname(manifest), file), ...argv], options);
 }
 
@@ -139,6 +141,7 @@ const commands = {
     return source('tests/conformance/main.ts', args, { cwd: callerDir });
   },
   reliability: () => source('tests/reliability/main.ts', args, { cwd: callerDir }),
+  mutation: () => mutation(tool, root, args),
   bench,
   release: () => release(run, args),
   example,

@@ -76,11 +76,6 @@ export class Tape {
   pop(): Entry | undefined {
     return this.entries.pop();
   }
-
-  /** Number of records. */
-  get length(): number {
-    return this.entries.length;
-  }
 }
 
 export function releaseEntry(e: Entry): void {

@@ -1,0 +1,32 @@
+/** What is mutated, and the tests that must notice. */
+
+/** @type {import("./parts.mjs").parts} */
+export const parts = {
+  ops: {
+    mutate: ['packages/core/src/ops/**/*.ts', 'packages/core/src/{attrs,shape-rules,methods}.ts'],
+    tests: ['packages/core/test/**/*.test.ts'],
+  },
+  core: {
+    mutate: [
+      'packages/core/src/*.ts',
+      '!packages/core/src/{index,attrs,shape-rules,methods,autograd,backward,tape,vjp-of,stop-gradient}.ts',
+    ],
+    tests: ['packages/core/test/**/*.test.ts'],
+  },
+  autograd: {
+    mutate: ['packages/core/src/{autograd,backward,tape,vjp-of,stop-gradient}.ts'],
+    tests: ['packages/core/test/**/*.test.ts'],
+  },
+  optimisers: {
+    mutate: ['packages/nn/src/optim/*.ts'],
+    tests: ['packages/nn/test/{golden,train,module,abort}.test.ts'],
+  },
+  safetensors: {
+    mutate: ['packages/nn/src/files/{safetensors,header-parser,file-dtype,elements}.ts'],
+    tests: ['packages/nn/test/{safetensors,pretrained,leftovers}.test.ts'],
+  },
+  objectives: {
+    mutate: ['packages/loretta/src/objectives/*.ts', 'packages/loretta/src/{loss,sequence}.ts'],
+    tests: ['packages/loretta/test/{objectives*,masked,loss,sequence,trainer}.test.ts'],
+  },
+};
