@@ -1,6 +1,9 @@
 /** Adam and RMSprop, composed from ops: for comparison; `AdamW` is the one that is fused. */
 import { maximum, sqrt, square, tidy } from '@loretta-ts/core';
 import {
+  checkAdam,
+  checkShare,
+  checkSize,
   type GradSource,
   type NamedParams,
   Optimizer,
@@ -26,6 +29,7 @@ export interface AdamOptions {
 export class Adam extends Optimizer {
   private readonly options: Required<Omit<AdamOptions, 'lr'>>;
 
+  /** @throws ValueError for a rate, beta, eps or decay out of range, or a name given twice */
   constructor(params: NamedParams, options: AdamOptions = {}) {
     const {
       lr = 1e-3,
@@ -34,6 +38,7 @@ export class Adam extends Optimizer {
       weightDecay = 0,
       amsgrad = false,
     } = options;
+    checkAdam('Adam', { betas, eps, weightDecay });
     super(params, lr, ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]);
     this.options = { betas, eps, weightDecay, amsgrad };
   }
@@ -80,10 +85,13 @@ export class RMSprop extends Optimizer {
   private readonly alpha: number;
   private readonly eps: number;
 
-  constructor(params: NamedParams, options: RmsPropOptions = {}) {
-    super(params, options.lr ?? 1e-2, ['square_avg']);
-    this.alpha = options.alpha ?? 0.99;
-    this.eps = options.eps ?? 1e-8;
+  /** @throws ValueError for a rate, alpha or eps out of range, or a name given twice */
+  constructor(params: NamedParams, { lr = 1e-2, alpha = 0.99, eps = 1e-8 }: RmsPropOptions = {}) {
+    checkShare('RMSprop', 'alpha', alpha);
+    checkSize('RMSprop', 'eps', eps);
+    super(params, lr, ['square_avg']);
+    this.alpha = alpha;
+    this.eps = eps;
   }
 
   step(grads: GradSource, { lr = this.lr, gradScale = 1 }: StepOptions = {}): void {

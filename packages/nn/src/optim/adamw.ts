@@ -1,7 +1,13 @@
 /** Adam with decoupled weight decay. */
 import { adamw, concat, type Tensor, tensor, tidy } from '@loretta-ts/core';
 import type { Param } from '../module';
-import { type GradSource, type NamedParams, Optimizer, type StepOptions } from './optimizer';
+import {
+  checkAdam,
+  type GradSource,
+  type NamedParams,
+  Optimizer,
+  type StepOptions,
+} from './optimizer';
 
 /** Options of `AdamW`. */
 export interface AdamWOptions {
@@ -27,14 +33,16 @@ export class AdamW extends Optimizer {
   private readonly weightDecay: number;
   private readonly decays: ReadonlySet<string>;
 
+  /** @throws ValueError for a rate, beta, eps or decay out of range, or a name given twice */
   constructor(params: NamedParams, options: AdamWOptions = {}) {
-    super(params, options.lr ?? 1e-3, ['exp_avg', 'exp_avg_sq']);
     const {
       betas = [0.9, 0.999],
       eps = 1e-8,
       weightDecay = 0.01,
       decay = (_, p) => p.decay,
     } = options;
+    checkAdam('AdamW', { betas, eps, weightDecay });
+    super(params, options.lr ?? 1e-3, ['exp_avg', 'exp_avg_sq']);
     this.betas = betas;
     this.eps = eps;
     this.weightDecay = weightDecay;

@@ -33,8 +33,7 @@ export abstract class Optimizer {
 
   /** @throws ValueError for a negative rate or a name given twice */
   constructor(params: NamedParams, lr: number, stateNames: readonly string[]) {
-    if (!(lr >= 0 && Number.isFinite(lr)))
-      throw new ValueError('Optimizer', `lr is ${lr}, not 0 or more`);
+    checkSize('Optimizer', 'lr', lr);
     const byName = new Map<string, Param>();
     construct(() => {
       for (const [name, param] of params) {
@@ -116,6 +115,32 @@ export abstract class Optimizer {
   protected advance(): number {
     return ++this.taken;
   }
+}
+
+/** @throws ValueError unless x is a finite number from 0 */
+export function checkSize(op: string, name: string, x: number): void {
+  if (!(x >= 0 && Number.isFinite(x))) throw new ValueError(op, `${name} is ${x}, not 0 or more`);
+}
+
+/** @throws ValueError unless x is in [0, 1) */
+export function checkShare(op: string, name: string, x: number): void {
+  if (!(x >= 0 && x < 1)) throw new ValueError(op, `${name} is ${x}, not in [0, 1)`);
+}
+
+/** @throws ValueError for an option of Adam that is out of range, by its name */
+export function checkAdam(
+  op: string,
+  options: {
+    readonly betas: readonly [number, number];
+    readonly eps: number;
+    readonly weightDecay: number;
+  },
+): void {
+  const { betas, eps, weightDecay } = options;
+  checkShare(op, 'betas[0]', betas[0]);
+  checkShare(op, 'betas[1]', betas[1]);
+  checkSize(op, 'eps', eps);
+  checkSize(op, 'weightDecay', weightDecay);
 }
 
 /** The gradient times the scale. */

@@ -1,5 +1,6 @@
 /** Learning rates by step, from 0. */
 import { ValueError } from '@loretta-ts/core';
+import { checkSize } from './optimizer';
 
 /** The rate of optimiser step 0, 1, 2, …. */
 export type Schedule = (step: number) => number;
@@ -49,7 +50,7 @@ export function stepDecay(lr: number, stepSize: number, gamma: number): Schedule
 }
 
 function check(op: string, lr: number, first: number, last: number): void {
-  if (!(lr >= 0 && Number.isFinite(lr))) throw new ValueError(op, `lr is ${lr}, not 0 or more`);
+  checkSize(op, 'lr', lr);
   if (!(first >= 0 && last >= first && Number.isFinite(last))) {
     throw new ValueError(op, `needs 0 <= ${first} <= ${last}: total must reach beyond the warm-up`);
   }

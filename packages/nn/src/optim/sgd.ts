@@ -1,6 +1,7 @@
 /** Stochastic gradient descent. */
 import { tidy, ValueError } from '@loretta-ts/core';
 import {
+  checkSize,
   type GradSource,
   type NamedParams,
   Optimizer,
@@ -29,9 +30,11 @@ export interface SgdOptions {
 export class SGD extends Optimizer {
   private readonly options: Required<Omit<SgdOptions, 'lr'>>;
 
-  /** @throws ValueError for Nesterov without momentum or with dampening */
+  /** @throws ValueError for a rate, momentum, dampening or decay below 0, and for Nesterov without momentum or with dampening */
   constructor(params: NamedParams, options: SgdOptions = {}) {
     const { lr = 1e-3, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
+    for (const [name, x] of Object.entries({ momentum, dampening, weightDecay }))
+      checkSize('SGD', name, x);
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw new ValueError('SGD', 'nesterov needs a momentum and no dampening');
     }
