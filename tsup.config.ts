@@ -3,7 +3,7 @@ import { defineConfig } from 'tsup';
 
 /** Entry points of each package, as its `exports` name them. */
 const packages: Record<string, readonly string[]> = {
-  core: ['index', 'testing/index'],
+  core: ['index', 'debug', 'testing/index'],
   'backend-cpu': ['index'],
   'backend-gpu': ['index'],
   nn: ['index', 'node'],

@@ -202,8 +202,12 @@ export async function detectAnomaly<L extends Leaf>(
 
 /** Runs in a scope of its own that frees everything. */
 function detached<T>(fn: () => T): T {
-  using own = scope();
-  return own.run(fn);
+  const own = scope();
+  try {
+    return own.run(fn);
+  } finally {
+    own.dispose();
+  }
 }
 
 function gradientsOf<L extends Leaf>(grads: Grads<L>): Tensor[] {

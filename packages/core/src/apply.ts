@@ -8,11 +8,10 @@ import { frame, getBackend, withFrame } from './runtime';
 import { tidy } from './scope';
 import { Storage } from './storage';
 import { openTapes, ruleOf } from './tape';
-import { Tensor, ValueRef } from './tensor';
+import { Tensor } from './tensor';
 
 /** Most elements of a tensor. */
 const MAX_ELEMENTS = 2 ** 31 - 1;
-const NO_TAPES = Object.freeze([]) as readonly never[];
 
 /** Memory for an array. @throws BackendError that names the op and the array when there is none */
 export function room(backend: Backend, aval: Aval, op: string): Buffer {
@@ -41,7 +40,7 @@ export function allocate(backend: Backend, aval: Aval, op = 'tensor'): Tensor {
   }
   const size = sizeOf(aval.shape);
   const storage = new Storage(backend, aval.dtype, size, room(backend, aval, op), null);
-  return register(new Tensor(aval.shape, storage, 0, new ValueRef(NO_TAPES)));
+  return register(new Tensor(aval.shape, storage, 0));
 }
 
 /** Registers a handle with the running scope. */
@@ -146,14 +145,7 @@ function run<N extends OpName>(
   const viewOffset = op.viewOffset?.(ins, attrs) ?? null;
   if (viewOffset !== null) {
     const source = ins[0]!;
-    source.storage.retain();
-    const view = new Tensor(
-      avals[0]!.shape,
-      source.storage,
-      source.offset + viewOffset,
-      new ValueRef(NO_TAPES),
-    );
-    return [register(view)];
+    return [source.again(avals[0]!.shape, source.offset + viewOffset)];
   }
   const kernel = kernelFor(backend, op, ins);
   if (kernel === null) {
@@ -167,7 +159,7 @@ function run<N extends OpName>(
       const donor = donate ? ins[op.donates?.[o] ?? -1] : undefined;
       outs.push(
         donor !== undefined && ownsAll(donor)
-          ? takeOver(donor, aval)
+          ? donor.again(aval.shape)
           : allocate(backend, aval, op.name),
       );
     });
@@ -191,20 +183,11 @@ export function decompose<N extends OpName>(
 ): readonly Tensor[] {
   const outs = op.decompose!(ins, attrs);
   // an output may be an input or a view of one: give it an identity of its own
-  return outs.map((t) => {
-    const own = new Tensor(t.shape, t.storage, t.offset, new ValueRef(NO_TAPES));
-    t.storage.retain();
-    return register(own);
-  });
+  return outs.map((t) => t.again());
 }
 
 function ownsAll(t: Tensor): boolean {
   return t.storage.refs === 1 && t.offset === 0 && t.size === t.storage.size;
-}
-
-function takeOver(donor: Tensor, aval: Aval): Tensor {
-  donor.storage.retain();
-  return register(new Tensor(aval.shape, donor.storage, 0, new ValueRef(NO_TAPES)));
 }
 
 function commonBackend(op: string, ins: readonly Tensor[]): Backend {

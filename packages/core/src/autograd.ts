@@ -8,7 +8,7 @@ import { reshapeOp } from './ops/linear';
 import { frame, withFrame } from './runtime';
 import { allOrNothing, type Scope, scope } from './scope';
 import { openTapes, type Rule, Tape } from './tape';
-import { Tensor, ValueRef } from './tensor';
+import { Tensor, type ValueRef } from './tensor';
 import { fresh } from './vjp-of';
 
 /** What a gradient can be taken for: a tensor, or something that holds one (a parameter). */
@@ -164,10 +164,14 @@ export function grad(
   fn: (x: Tensor, ...rest: Tensor[]) => Tensor,
 ): (x: Tensor, ...rest: Tensor[]) => Tensor {
   return (x, ...rest) => {
-    using own = fresh(x);
-    const { value, grads } = valueAndGrad([own], () => fn(own, ...rest));
-    value.dispose();
-    return grads.get(own);
+    const own = fresh(x);
+    try {
+      const { value, grads } = valueAndGrad([own], () => fn(own, ...rest));
+      value.dispose();
+      return grads.get(own);
+    } finally {
+      own.dispose();
+    }
   };
 }
 
@@ -246,13 +250,9 @@ export function noGrad<T>(fn: () => T): T {
 function recordRule(rule: Rule<null>, ins: readonly Tensor[], value: Tensor): Tensor {
   const tapes = openTapes(ins);
   const own = noGrad(() => apply(reshapeOp, [value], { shape: value.shape })[0]!);
-  if (tapes.length === 0) return own;
-  const out = new Tensor(own.shape, own.storage, own.offset, new ValueRef(tapes));
-  own.storage.retain();
-  own.dispose();
-  register(out);
-  for (const tape of tapes) tape.record(rule, ins, [out], null);
-  return out;
+  own.ref.tapes = tapes;
+  for (const tape of tapes) tape.record(rule, ins, [own], null);
+  return own;
 }
 
 /**

@@ -7,7 +7,7 @@ import { CaptureError } from './errors';
 import { type Place, plan, type Plan } from './plan';
 import type { Instruction, Program } from './program';
 import { Storage } from './storage';
-import { Tensor, ValueRef } from './tensor';
+import { Tensor } from './tensor';
 
 /** The memory of an input or of a slot, and the views on it that are rebound when it changes. */
 interface Anchor {
@@ -156,7 +156,7 @@ export class Executor {
       base = source.offset;
     }
     storage.retain();
-    return new Tensor(this.program.vars[v]!.shape, storage, base + offset, new ValueRef([]));
+    return new Tensor(this.program.vars[v]!.shape, storage, base + offset);
   }
 
   /** Gives the slots memory, and runs what does not depend on inputs. */

@@ -29,7 +29,6 @@ export {
   valueAndGrad,
   vjp,
 } from './autograd';
-export { type Anomaly, detectAnomaly } from './anomaly';
 export { apply, apply1 } from './apply';
 export { capture, Captured, type CaptureOptions, type State } from './capture';
 export { tensor, type TensorData, type TensorOptions } from './create-tensor';
@@ -223,7 +222,7 @@ export {
   truncatedNormal,
   uniform,
 } from './random';
-export { getBackend, reportLeaks, setBackend, withBackend } from './runtime';
+export { getBackend, setBackend, withBackend } from './runtime';
 export { construct, keep, type Scope, scope, tidy } from './scope';
 export { stopGradient } from './stop-gradient';
 export { Tensor } from './tensor';

@@ -1,14 +1,36 @@
 /** Chained methods of Tensor: each calls the function of the same name. */
 import { showAval, type DType, type Shape } from './dtype';
 import { ShapeError } from './errors';
-import * as arithmetic from './ops/arithmetic';
-import * as linear from './ops/linear';
+import { add, div, log, maximum, minimum, mul, neg, pow, sub } from './ops/arithmetic';
+import {
+  broadcastTo,
+  cast,
+  flatten,
+  permute,
+  type ReduceOptions,
+  reshape,
+  squeeze,
+  sum,
+  transpose,
+  unsqueeze,
+} from './ops/linear';
 import { type MatmulOptions, matmul } from './ops/matmul';
-import * as reduce from './ops/reduce';
-import * as select from './ops/select';
-import * as shape from './ops/shape';
-import * as unary from './ops/unary';
-import type { Operand } from './ops/select';
+import { argmax, argmin, max, mean, min } from './ops/reduce';
+import { and, eq, ge, gt, le, lt, ne, not, type Operand, or, xor } from './ops/select';
+import { narrow, select, slice } from './ops/shape';
+import {
+  abs,
+  cos,
+  exp,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  sin,
+  sqrt,
+  square,
+  tanh,
+} from './ops/unary';
 import { stopGradient } from './stop-gradient';
 import { Tensor } from './tensor';
 
@@ -79,17 +101,17 @@ export interface TensorMethods {
   /** `[..., m, k] @ [..., k, n] -> [..., m, n]`. */
   matmul(b: Tensor, options?: MatmulOptions): Tensor;
   /** Sum over axes, all by default. */
-  sum(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
+  sum(axes?: AxesArg, options?: ReduceOptions): Tensor;
   /** Mean over axes, all by default. */
-  mean(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
+  mean(axes?: AxesArg, options?: ReduceOptions): Tensor;
   /** Maximum over axes, all by default. */
-  max(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
+  max(axes?: AxesArg, options?: ReduceOptions): Tensor;
   /** Minimum over axes, all by default. */
-  min(axes?: AxesArg, options?: linear.ReduceOptions): Tensor;
+  min(axes?: AxesArg, options?: ReduceOptions): Tensor;
   /** i32 index of the maximum along an axis, or of all elements; the first of a tie. */
-  argmax(axis?: number | null, options?: linear.ReduceOptions): Tensor;
+  argmax(axis?: number | null, options?: ReduceOptions): Tensor;
   /** i32 index of the minimum along an axis, or of all elements; the first of a tie. */
-  argmin(axis?: number | null, options?: linear.ReduceOptions): Tensor;
+  argmin(axis?: number | null, options?: ReduceOptions): Tensor;
   /** Sizes as arguments or as one array; one may be -1. */
   reshape(...shape: readonly number[] | readonly [Shape]): Tensor;
   /** Axis i of the result is axis `axes[i]`: a copy. */
@@ -118,161 +140,41 @@ export interface TensorMethods {
   [Symbol.iterator](): Iterator<Tensor>;
 }
 
-const methods: TensorMethods & ThisType<Tensor> = {
-  add(b) {
-    return arithmetic.add(this, b);
-  },
-  sub(b) {
-    return arithmetic.sub(this, b);
-  },
-  mul(b) {
-    return arithmetic.mul(this, b);
-  },
-  div(b) {
-    return arithmetic.div(this, b);
-  },
-  maximum(b) {
-    return arithmetic.maximum(this, b);
-  },
-  minimum(b) {
-    return arithmetic.minimum(this, b);
-  },
-  pow(b) {
-    return arithmetic.pow(this, b);
-  },
-  neg() {
-    return arithmetic.neg(this);
-  },
-  abs() {
-    return unary.abs(this);
-  },
-  exp() {
-    return unary.exp(this);
-  },
-  log() {
-    return arithmetic.log(this);
-  },
-  sqrt() {
-    return unary.sqrt(this);
-  },
-  rsqrt() {
-    return unary.rsqrt(this);
-  },
-  reciprocal() {
-    return unary.reciprocal(this);
-  },
-  square() {
-    return unary.square(this);
-  },
-  sin() {
-    return unary.sin(this);
-  },
-  cos() {
-    return unary.cos(this);
-  },
-  tanh() {
-    return unary.tanh(this);
-  },
-  sigmoid() {
-    return unary.sigmoid(this);
-  },
-  relu() {
-    return unary.relu(this);
-  },
-  eq(b) {
-    return select.eq(this, b);
-  },
-  ne(b) {
-    return select.ne(this, b);
-  },
-  lt(b) {
-    return select.lt(this, b);
-  },
-  le(b) {
-    return select.le(this, b);
-  },
-  gt(b) {
-    return select.gt(this, b);
-  },
-  ge(b) {
-    return select.ge(this, b);
-  },
-  and(b) {
-    return select.and(this, b);
-  },
-  or(b) {
-    return select.or(this, b);
-  },
-  xor(b) {
-    return select.xor(this, b);
-  },
-  not() {
-    return select.not(this);
-  },
-  matmul(b, options) {
-    return matmul(this, b, options);
-  },
-  sum(axes, options) {
-    return linear.sum(this, axes, options);
-  },
-  mean(axes, options) {
-    return reduce.mean(this, axes, options);
-  },
-  max(axes, options) {
-    return reduce.max(this, axes, options);
-  },
-  min(axes, options) {
-    return reduce.min(this, axes, options);
-  },
-  argmax(axis, options) {
-    return reduce.argmax(this, axis, options);
-  },
-  argmin(axis, options) {
-    return reduce.argmin(this, axis, options);
-  },
+type Named = Omit<TensorMethods, 'reshape' | 'permute' | typeof Symbol.iterator>;
+
+/** Functions of a tensor that are its methods as they are. */
+const functions: {
+  readonly [N in keyof Named]: (x: Tensor, ...args: Parameters<Named[N]>) => Tensor;
+} = {
+  ...{ add, sub, mul, div, maximum, minimum, pow, neg, log },
+  ...{ abs, exp, sqrt, rsqrt, reciprocal, square, sin, cos, tanh, sigmoid, relu },
+  ...{ eq, ne, lt, le, gt, ge, and, or, xor, not },
+  ...{ matmul, sum, mean, max, min, argmax, argmin },
+  ...{ transpose, squeeze, unsqueeze, flatten, broadcastTo, cast },
+  ...{ slice, narrow, select, stopGradient },
+};
+
+const methods: Omit<TensorMethods, keyof Named> & ThisType<Tensor> = {
   reshape(...sizes) {
     const first = sizes[0];
-    return linear.reshape(this, Array.isArray(first) ? first : (sizes as readonly number[]));
+    return reshape(this, Array.isArray(first) ? first : (sizes as readonly number[]));
   },
   permute(...axes) {
-    return linear.permute(this, axes);
-  },
-  transpose(a, b) {
-    return linear.transpose(this, a, b);
-  },
-  slice(starts, sizes, steps) {
-    return shape.slice(this, starts, sizes, steps);
-  },
-  narrow(axis, start, size) {
-    return shape.narrow(this, axis, start, size);
-  },
-  select(axis, index) {
-    return shape.select(this, axis, index);
-  },
-  squeeze(axes) {
-    return linear.squeeze(this, axes);
-  },
-  unsqueeze(axis) {
-    return linear.unsqueeze(this, axis);
-  },
-  flatten(start, end) {
-    return linear.flatten(this, start, end);
-  },
-  broadcastTo(to) {
-    return linear.broadcastTo(this, to);
-  },
-  cast(dtype) {
-    return linear.cast(this, dtype);
-  },
-  stopGradient() {
-    return stopGradient(this);
+    return permute(this, axes);
   },
   *[Symbol.iterator]() {
     if (this.rank === 0) {
       throw new ShapeError('iterate', `${showAval(this)} has no axis: use item()`, [this.shape]);
     }
-    for (let i = 0; i < this.shape[0]!; i++) yield shape.select(this, 0, i);
+    for (let i = 0; i < this.shape[0]!; i++) yield select(this, 0, i);
   },
 };
 
 Object.assign(Tensor.prototype, methods);
+for (const [name, fn] of Object.entries<(x: Tensor, ...args: never[]) => Tensor>(functions)) {
+  Object.assign(Tensor.prototype, {
+    [name](this: Tensor, ...args: never[]) {
+      return fn(this, ...args);
+    },
+  });
+}

@@ -59,7 +59,7 @@ export function withFrame<T>(change: Partial<Frame>, fn: () => T): T {
     if (result instanceof Promise) {
       result.catch(() => undefined);
       throw new TypeError(
-        'scope: the function returned a promise: run the synchronous parts before and after each await in a scope of their own (scope().run)',
+        'scope: the function returned a promise: give each part between two awaits a scope of its own (scope().run)',
       );
     }
     return result;

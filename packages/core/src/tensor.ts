@@ -21,6 +21,8 @@ export class ValueRef {
   }
 }
 
+const NO_TAPES = Object.freeze([]) as readonly never[];
+
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by methods.ts
 export class Tensor {
   /** Row-major sizes; `[]` is a scalar. */
@@ -40,7 +42,12 @@ export class Tensor {
   private live = true;
 
   /** @internal Takes over one reference of `storage`. */
-  constructor(shape: Shape, storage: Storage, offset: number, ref: ValueRef) {
+  constructor(
+    shape: Shape,
+    storage: Storage,
+    offset: number,
+    ref: ValueRef = new ValueRef(NO_TAPES),
+  ) {
     this.shape = shape;
     this.dtype = storage.dtype;
     this.size = sizeOf(shape);
@@ -100,6 +107,14 @@ export class Tensor {
   alias(): Tensor {
     this.storage.retain();
     return new Tensor(this.shape, this.storage, this.offset, this.ref);
+  }
+
+  /** @internal The same memory under an identity of its own, in the running scope. */
+  again(shape: Shape = this.shape, offset: number = this.offset): Tensor {
+    this.storage.retain();
+    const own = new Tensor(shape, this.storage, offset);
+    frame().scope?.adopt(own);
+    return own;
   }
 
   /** @internal What kernels see. @throws CaptureError for a tensor of a capture in progress */

@@ -9,7 +9,7 @@ import { type Instruction, Program } from './program';
 import { frame, withFrame } from './runtime';
 import { tidy } from './scope';
 import { Storage } from './storage';
-import { Tensor, ValueRef } from './tensor';
+import { Tensor } from './tensor';
 
 export class Trace {
   readonly backend: Backend;
@@ -28,7 +28,7 @@ export class Trace {
     const storage = new Storage(this.backend, aval.dtype, sizeOf(aval.shape), null, this);
     const v = this.vars.push(aval) - 1;
     this.traced.set(storage, v);
-    return { t: new Tensor(aval.shape, storage, 0, new ValueRef([])), v };
+    return { t: new Tensor(aval.shape, storage, 0), v };
   }
 
   /** A tensor without value that stands for an input of the program. */
@@ -75,7 +75,7 @@ export class Trace {
     if (!isView && kernelFor(this.backend, op, ins) === null) {
       return tidy(() =>
         withFrame({ recording: false, reads: null }, () =>
-          op.decompose!(ins, attrs).map((t) => this.renamed(t)),
+          op.decompose!(ins, attrs).map((t) => t.again()),
         ),
       );
     }
@@ -90,14 +90,6 @@ export class Trace {
     });
     for (const { t } of made) frame().scope?.adopt(t);
     return made.map((m) => m.t);
-  }
-
-  /** The same variable under a new identity. */
-  private renamed(t: Tensor): Tensor {
-    t.storage.retain();
-    const own = new Tensor(t.shape, t.storage, t.offset, new ValueRef([]));
-    frame().scope?.adopt(own);
-    return own;
   }
 
   finish(outputs: readonly Tensor[]): Program {

@@ -5,7 +5,6 @@ import {
   capture,
   checkpoint,
   customGrad,
-  detectAnomaly,
   exp,
   full,
   log,
@@ -17,6 +16,7 @@ import {
   tensor,
   where,
 } from '../src/index';
+import { detectAnomaly } from '../src/debug';
 
 let backend: Backend;
 beforeEach(() => {

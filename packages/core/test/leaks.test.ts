@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 const root = join(import.meta.dirname, '../../..');
 const program = `
 import { referenceBackend } from '@loretta-ts/backend-cpu';
-import { reportLeaks, setBackend, tensor, tidy } from '@loretta-ts/core';
+import { setBackend, tensor, tidy } from '@loretta-ts/core';
+import { reportLeaks } from '@loretta-ts/core/debug';
 setBackend(referenceBackend());
 const found = [];
 reportLeaks((what) => found.push(what));

@@ -125,11 +125,34 @@ export function fold(
   return apply1(foldOp, [x], { ...windowOf(pair(kernel), options), size: pair(size) });
 }
 
-function checkBias(op: string, bias: Tensor | null, channels: number): void {
+/** Checks the ranks of both operands. */
+function wantRanks(op: string, x: Tensor, weight: Tensor, rank: number): void {
+  wantRank(op, 'the input', x, rank);
+  wantRank(op, 'the weight', weight, rank);
+}
+
+/** Checks the groups, and the bias of so many channels. */
+function checkChannels(
+  op: string,
+  [x, weight, bias]: readonly [Tensor, Tensor, Tensor | null],
+  groups: number,
+  fit: boolean,
+  channels: number,
+): void {
+  if (!(Number.isInteger(groups) && groups >= 1 && fit)) {
+    throw new ShapeError(
+      op,
+      `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
+      [x.shape, weight.shape],
+    );
+  }
   if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== channels)) {
     throw new ShapeError(op, `bias is ${showAval(bias)}, not [${channels}]`, [bias.shape]);
   }
 }
+
+const biased = (y: Tensor, bias: Tensor | null): Tensor =>
+  bias === null ? y : add(y, reshape(bias, [bias.size, 1, 1]));
 
 /**
  * Cross-correlation: `x [b, cin, h, w]`, `weight [cout, cin/groups, kh, kw]`, `bias [cout]` -> `[b, cout, oh, ow]`.
@@ -143,25 +166,18 @@ export function conv2d(
 ): Tensor {
   return tidy(() => {
     const groups = options.groups ?? 1;
-    wantRank('conv2d', 'the input', x, 4);
-    wantRank('conv2d', 'the weight', weight, 4);
+    wantRanks('conv2d', x, weight, 4);
     const [b, cin, h, width] = x.shape as [number, number, number, number];
     const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
-    if (!Number.isInteger(groups) || groups < 1 || cout % groups !== 0 || cg * groups !== cin) {
-      throw new ShapeError(
-        'conv2d',
-        `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels must be ${cg} × groups in, a multiple of groups out`,
-        [x.shape, weight.shape],
-      );
-    }
-    checkBias('conv2d', bias, cout);
+    const fit = cout % groups === 0 && cg * groups === cin;
+    checkChannels('conv2d', [x, weight, bias], groups, fit, cout);
     const w = windowOf([kh, kw], options);
     const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
     const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
     const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
     const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
     const y = reshape(matmul(filters, patches), [b, cout, oh, ow]);
-    return bias === null ? y : add(y, reshape(bias, [cout, 1, 1]));
+    return biased(y, bias);
   });
 }
 
@@ -177,18 +193,11 @@ export function convTranspose2d(
 ): Tensor {
   return tidy(() => {
     const groups = options.groups ?? 1;
-    wantRank('convTranspose2d', 'the input', x, 4);
-    wantRank('convTranspose2d', 'the weight', weight, 4);
+    wantRanks('convTranspose2d', x, weight, 4);
     const [b, cin, h, width] = x.shape as [number, number, number, number];
     const [wcin, cg, kh, kw] = weight.shape as [number, number, number, number];
-    if (!Number.isInteger(groups) || groups < 1 || wcin !== cin || cin % groups !== 0) {
-      throw new ShapeError(
-        'convTranspose2d',
-        `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
-        [x.shape, weight.shape],
-      );
-    }
-    checkBias('convTranspose2d', bias, cg * groups);
+    const fit = wcin === cin && cin % groups === 0;
+    checkChannels('convTranspose2d', [x, weight, bias], groups, fit, cg * groups);
     const w = windowOf([kh, kw], options);
     checkWindow('convTranspose2d', w);
     const extra = pair(options.outputPadding ?? 0);
@@ -207,7 +216,7 @@ export function convTranspose2d(
       ...w,
       size,
     });
-    return bias === null ? y : add(y, reshape(bias, [cg * groups, 1, 1]));
+    return biased(y, bias);
   });
 }
 
@@ -240,8 +249,7 @@ export function conv1d(
   options: Conv1dOptions = {},
 ): Tensor {
   return tidy(() => {
-    wantRank('conv1d', 'the input', x, 3);
-    wantRank('conv1d', 'the weight', weight, 3);
+    wantRanks('conv1d', x, weight, 3);
     return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, as2d(options)), 2);
   });
 }
@@ -254,8 +262,7 @@ export function convTranspose1d(
   options: Conv1dOptions & { readonly outputPadding?: number } = {},
 ): Tensor {
   return tidy(() => {
-    wantRank('convTranspose1d', 'the input', x, 3);
-    wantRank('convTranspose1d', 'the weight', weight, 3);
+    wantRanks('convTranspose1d', x, weight, 3);
     const y = convTranspose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
       ...as2d(options),
       outputPadding: [0, options.outputPadding ?? 0],

@@ -1,5 +1,6 @@
 /** A step whose numbers are not finite is not taken, and its error names the op. */
-import { detectAnomaly, NonFiniteError, type Tensor } from '@loretta-ts/core';
+import { NonFiniteError, type Tensor } from '@loretta-ts/core';
+import { detectAnomaly } from '@loretta-ts/core/debug';
 import type { Param } from '../module';
 import type { NamedParams } from './optimizer';
 
