@@ -71,12 +71,12 @@ test.each(names)('%s: the types are those of the code, however they are resolved
 
 test('plain JavaScript imports and calls each package', async () => {
   const { stdout } = await node('imports.mjs');
-  expect(stdout.trim()).toBe('core testing cpu gpu nn nnNode tokenizers loretta lorettaNode');
+  expect(stdout.trim()).toBe('core debug testing cpu gpu nn nnNode tokenizers loretta lorettaNode');
 });
 
 test('require() gives each package', async () => {
   const { stdout } = await node('require.cjs');
-  expect(stdout.trim()).toBe('9');
+  expect(stdout.trim()).toBe('10');
 });
 
 test.each([

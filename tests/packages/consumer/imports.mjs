@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as cpu from '@loretta-ts/backend-cpu';
 import * as gpu from '@loretta-ts/backend-gpu';
 import * as core from '@loretta-ts/core';
+import * as debug from '@loretta-ts/core/debug';
 import * as testing from '@loretta-ts/core/testing';
 import * as loretta from '@loretta-ts/loretta';
 import * as lorettaNode from '@loretta-ts/loretta/node';
@@ -17,6 +18,9 @@ core.setBackend(cpu.cpu());
 const x = core.tensor([1, 2, 3]);
 const slope = core.grad((t) => t.mul(t).sum())(x);
 assert.deepEqual([...(await slope.data())], [2, 4, 6]);
+
+const anomaly = await debug.detectAnomaly([x], () => x.sub(x).log().sum());
+assert.match(anomaly.message, /^log made infinity/);
 
 const layer = new nn.Linear(3, 2, { key: core.key(1) });
 assert.deepEqual(layer.forward(x.reshape(1, 3)).shape, [1, 2]);
@@ -44,5 +48,5 @@ const graph = new loretta.ModalityGraph(
 assert.deepEqual(graph.route('image', 'speech'), ['image', 'text', 'speech']);
 assert.ok(lorettaNode.checkpointPath('run', 'transitive').endsWith('transitive.safetensors'));
 
-const all = { core, testing, cpu, gpu, nn, nnNode, tokenizers, loretta, lorettaNode };
+const all = { core, debug, testing, cpu, gpu, nn, nnNode, tokenizers, loretta, lorettaNode };
 console.log(Object.keys(all).join(' '));

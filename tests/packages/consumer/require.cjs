@@ -1,6 +1,7 @@
 // The same packages through require(), which Node 20.19 and later allow for ES modules.
 const names = [
   '@loretta-ts/core',
+  '@loretta-ts/core/debug',
   '@loretta-ts/core/testing',
   '@loretta-ts/backend-cpu',
   '@loretta-ts/backend-gpu',

@@ -1,6 +1,7 @@
 import { cpu } from '@loretta-ts/backend-cpu';
 import * as gpu from '@loretta-ts/backend-gpu';
 import { grad, key, type Shape, setBackend, type Tensor, tensor } from '@loretta-ts/core';
+import * as debug from '@loretta-ts/core/debug';
 import * as testing from '@loretta-ts/core/testing';
 import { ModalityGraph, Vocabulary } from '@loretta-ts/loretta';
 import { checkpointPath } from '@loretta-ts/loretta/node';
@@ -25,4 +26,4 @@ export const tokenizer: Tokenizer<Uint8Array> = new ByteTokenizer();
 // @ts-expect-error the pairs are missing
 export const noPairs: ModalityGraph = new ModalityGraph(['a', 'b']);
 export const run: string = checkpointPath('run', 'transitive');
-export const others: object[] = [gpu, testing, Vocabulary, saveCheckpoint];
+export const others: object[] = [gpu, debug, testing, Vocabulary, saveCheckpoint];
