@@ -24,6 +24,6 @@ export default {
   checkers: [],
   disableTypeChecks: false,
   concurrency: 2,
-  timeoutMS: 10_000,
+  timeoutMS: 30_000,
   thresholds: { high: 95, low: 85, break: 85 },
 };

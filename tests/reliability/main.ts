@@ -1,6 +1,6 @@
 /**
- * `npm run reliability [-- --row NAME] [--seed N] [--runs N] [--case N] [--fresh]`: runs the rows with their release
- * sizes, prints each failure with the command that repeats it and a table, and writes bench/results/reliability.json.
+ * `npm run reliability [-- --row NAME] [--ci] [--seed N] [--runs N] [--case N] [--fresh]`: runs the rows with their
+ * release sizes, or with `--ci` those of `npm test`, prints each failure with the command that repeats it and a table, and writes bench/results/reliability.json.
  * Rows that passed with the same seed and runs are not run again, unless --fresh is given. Exit code 1 when any failed.
  */
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { rows } from './rows';
 import { type Outcome, Results, runRow, showFailure } from './run';
 
 const USAGE =
-  'usage: npm run reliability [-- --row NAME] [--seed N] [--runs N] [--case N] [--fresh]';
+  'usage: npm run reliability [-- --row NAME] [--ci] [--seed N] [--runs N] [--case N] [--fresh]';
 const FILE = fileURLToPath(new URL('../../bench/results/reliability.json', import.meta.url));
 
 class UsageError extends Error {}
@@ -21,6 +21,7 @@ function parse(argv: readonly string[]) {
       args: [...argv],
       options: {
         row: { type: 'string' },
+        ci: { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
         runs: { type: 'string' },
         case: { type: 'string' },
@@ -78,7 +79,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const results = new Results(FILE);
   const outcomes: Outcome[] = [];
   for (const row of chosen) {
-    const n = runs ?? row.release;
+    const n = runs ?? (options.ci ? row.ci : row.release);
     const before = options.fresh || only !== null ? undefined : results.passed(row, n, seed);
     const outcome = before ?? (await runRow(row, n, seed, only, progressOf(row.name)));
     if (only === null) results.keep(outcome);

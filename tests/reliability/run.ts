@@ -61,6 +61,9 @@ export function showFailure(outcome: Outcome, { path, what, command }: Failure):
   return `${outcome.row}, seed ${outcome.seed}, ${path}: ${what}\n  again: ${command}`;
 }
 
+/** The two columns of a row are kept beside each other. */
+const keyOf = (row: string, runs: number): string => `${row} ${runs}`;
+
 /** Finished rows in a file, so that an interrupted run goes on. */
 export class Results {
   private readonly path: string;
@@ -75,14 +78,14 @@ export class Results {
 
   /** A row that passed with these settings; undefined when it has yet to. */
   passed(row: Row, runs: number, seed: number): Outcome | undefined {
-    const outcome = this.kept[row.name];
+    const outcome = this.kept[keyOf(row.name, runs)];
     const same = outcome?.runs === runs && outcome.seed === seed;
     return same && outcome.failures.length === 0 ? outcome : undefined;
   }
 
   /** Keeps what came of a row, over what was there of it. */
   keep(outcome: Outcome): void {
-    this.kept[outcome.row] = outcome;
+    this.kept[keyOf(outcome.row, outcome.runs)] = outcome;
     mkdirSync(dirname(this.path), { recursive: true });
     writeFileSync(`${this.path}.tmp`, `${JSON.stringify(this.kept, null, 2)}\n`);
     renameSync(`${this.path}.tmp`, this.path);
