@@ -38,8 +38,11 @@ export function toleranceOf(op: OpName, float: FloatDType): Tolerance {
 
 /** One op with one sample in one precision. */
 export interface Subject<N extends OpName> {
+  /** The op. */
   readonly op: Op<N>;
+  /** Its inputs and attributes. */
   readonly sample: OpSample<OpAttrs[N]>;
+  /** Dtype of its floating inputs. */
   readonly float: FloatDType;
 }
 

@@ -284,7 +284,7 @@ export class Trainer {
 
   /**
    * Weights, moments and step as safetensors bytes.
-   * @param options.onlyFinite refuse those that are not finite, before they take the place of a good file; default false
+   * With `onlyFinite` (default false) those that are not finite are refused, before they take the place of a good file.
    * @throws NonFiniteError with `onlyFinite`, by the name of the weight
    */
   async save(

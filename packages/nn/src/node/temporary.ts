@@ -70,12 +70,11 @@ async function temporariesOf(target: string): Promise<Temporary[]> {
   const directory = dirname(target);
   const start = `.${basename(target)}.`;
   const names = await readdir(directory).catch(() => []);
-  const own = host();
   return names.flatMap((name) => {
     const [, of, pid, ending] =
       (name.startsWith(start) && TAIL.exec(name.slice(start.length))) || [];
     if (ending === undefined) return [];
-    return [{ path: join(directory, name), here: of === own, pid: Number(pid), ending }];
+    return [{ path: join(directory, name), here: of === host(), pid: Number(pid), ending }];
   });
 }
 
