@@ -1,22 +1,16 @@
-/** Every row of the reliability table, at the size of `npm test`. `npm run reliability` runs the release sizes. */
+/** The runner of the rows: what it tells of a failure, and that no group of rows is left out of `npm test`. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { eachCase, type Row } from './row';
-import { rows } from './rows';
+import { groups } from './rows';
 import { runRow, showFailure } from './run';
 
-const SEED = 1;
-
 describe('reliability', () => {
-  it.each(rows.map((row) => [row.name, row] as const))(
-    '%s',
-    { timeout: 600_000 },
-    async (_, row) => {
-      const outcome = await runRow(row, row.ci, SEED);
-      const none = Object.entries(outcome.notes).filter(([, n]) => n === 0);
-      if (none.length > 0) console.log(`left out: ${row.name}: ${none.map(([name]) => name)}`);
-      expect(outcome.failures.map((failure) => showFailure(outcome, failure)).join('\n')).toBe('');
-    },
-  );
+  it.each(Object.keys(groups))('the rows of %s run with the tests', (group) => {
+    const file = fileURLToPath(new URL(`${group}.test.ts`, import.meta.url));
+    expect(readFileSync(file, 'utf8')).toContain(`testRows('${group}');`);
+  });
 
   it('a case that fails is told with seed, path and the command that repeats it alone', async () => {
     const drawn: number[] = [];

@@ -20,24 +20,14 @@ import { threadsRow } from './rows/threads';
 import { tokenizers } from './rows/tokenizers';
 import { wrongCalls } from './rows/wrong-calls';
 
-export const rows: readonly Row[] = [
-  tape,
-  wrongCalls,
-  accumulation,
-  nonFinite,
-  leaks,
-  memoryLimit,
-  threadsRow,
-  gradients,
-  algebra,
-  backendsAgree,
-  cachedDecoding,
-  hostileFiles,
-  checkpoints,
-  refusedWrites,
-  tokenizers,
-  determinism,
-  replay,
-  resume,
-  soak,
-];
+/** Rows that are tested side by side: each group in a file of its own, GROUP.test.ts. */
+export const groups = {
+  numbers: [tape, wrongCalls, accumulation, gradients, algebra, backendsAgree, cachedDecoding],
+  faults: [
+    ...[nonFinite, leaks, memoryLimit, threadsRow],
+    ...[hostileFiles, checkpoints, refusedWrites, tokenizers],
+  ],
+  processes: [determinism, replay, resume, soak],
+} satisfies Record<string, readonly Row[]>;
+
+export const rows: readonly Row[] = Object.values(groups).flat();
