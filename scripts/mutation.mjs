@@ -1,5 +1,5 @@
 // `npm run mutation [-- PART ...]`: changes the sources in small ways, one at a time, and counts the changes that the
-// tests notice. A part that ran before goes on with what has changed since.
+// tests notice.
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parts } from '../tests/mutation/parts.mjs';

@@ -23,7 +23,7 @@ export const parts = {
   },
   optimisers: {
     mutate: ['packages/nn/src/optim/*.ts'],
-    tests: ['packages/nn/test/{optim,golden,train,module}.test.ts'],
+    tests: ['packages/nn/test/{optim,finite,golden,train,module}.test.ts'],
   },
   safetensors: {
     mutate: ['packages/nn/src/files/{safetensors,header-parser,file-dtype,elements}.ts'],

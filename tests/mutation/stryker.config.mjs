@@ -17,8 +17,6 @@ export default {
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   jsonReporter: { fileName: `bench/results/mutation/${name}.json` },
   htmlReporter: { fileName: `bench/results/mutation/${name}.html` },
-  incremental: true,
-  incrementalFile: `bench/results/mutation/${name}-incremental.json`,
   tempDirName: '.mutants',
   ignorePatterns: ['bench/results', 'loretta-out', 'release', 'docs/.site'],
   checkers: [],
