@@ -108,6 +108,29 @@ describe('defaults', () => {
     expect(after(bare)).toEqual(after(full));
   });
 
+  it.each<[string, (list: Named) => Optimizer]>([
+    ['SGD', (list) => new SGD(list, { lr: 0.1, momentum: 0.9 })],
+    ['Adam', (list) => new Adam(list, { lr: 0.1 })],
+    ['AdamW', (list) => new AdamW(list, { lr: 0.1 })],
+    ['RMSprop', (list) => new RMSprop(list, { lr: 0.1 })],
+  ])('%s takes a scaled gradient, by a number or a tensor', (_, make) => {
+    const list = params();
+    const grad = new Map(list.map(([name, p]) => [p, p.value.mul(name.length + 1)]));
+    const step = (by: number, gradScale: number | Tensor): number[][] => {
+      const copy = params();
+      const sources = new Map(copy.map(([, p], i) => [p, grad.get(list[i]![1])!.mul(by)]));
+      make(copy).step({ get: (p) => sources.get(p)! }, { gradScale });
+      return valuesOf(copy);
+    };
+    const want = step(1e-3, 1);
+    for (const scale of [1e-3, tensor(1e-3, { dtype: 'f64' })]) {
+      step(1, scale).forEach((values, i) => {
+        values.forEach((x, j) => expect(x).toBeCloseTo(want[i]![j]!, 12));
+      });
+    }
+    expect(step(1e-9, 1)).not.toEqual(want);
+  });
+
   it('an option that is given counts, 0 too', () => {
     const bare = after((list) => new RMSprop(list));
     for (const options of [{ lr: 0.02 }, { alpha: 0.5 }, { eps: 0.1 }]) {

@@ -77,7 +77,7 @@ function checkMemory(reports: readonly RoundReport[], whose: string, report: Rep
 export const soak: Row = {
   name: 'soak',
   holds: 'a training that is killed, refused and spoiled ends with the bits of one that was not',
-  ci: 170,
+  ci: 280,
   release: 3500,
   // one case, whose rounds are the runs
   check: (rounds, seed, report) =>
