@@ -27,7 +27,7 @@ export const parts = {
   },
   safetensors: {
     mutate: ['packages/nn/src/files/{safetensors,header-parser,file-dtype,elements}.ts'],
-    tests: ['packages/nn/test/{safetensors,pretrained,leftovers}.test.ts'],
+    tests: ['packages/nn/test/{safetensors-format,safetensors,pretrained,leftovers}.test.ts'],
   },
   objectives: {
     mutate: ['packages/loretta/src/objectives/*.ts', 'packages/loretta/src/{loss,sequence}.ts'],

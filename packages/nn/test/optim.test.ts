@@ -125,7 +125,7 @@ describe('defaults', () => {
     const want = step(1e-3, 1);
     for (const scale of [1e-3, tensor(1e-3, { dtype: 'f64' })]) {
       step(1, scale).forEach((values, i) => {
-        values.forEach((x, j) => expect(x).toBeCloseTo(want[i]![j]!, 12));
+        for (const [j, x] of values.entries()) expect(x).toBeCloseTo(want[i]![j]!, 12);
       });
     }
     expect(step(1e-9, 1)).not.toEqual(want);

@@ -28,8 +28,11 @@ export function inFileDType(name: string, t: HostTensor, dtype: SaveDType): Host
   const limit = OVERFLOW[dtype];
   const data = t.data as Float32Array | Float64Array;
   for (const x of data) {
-    if (Math.abs(x) < limit || !Number.isFinite(x)) continue;
-    throw new CheckpointError(`${name} holds ${x}, too large for ${dtype}: save in f32 or bf16`);
+    // as it is rounded: to 32 bits first, and from there to 16
+    const rounded = dtype === 'f64' ? x : Math.fround(x);
+    if (Math.abs(rounded) < limit || !Number.isFinite(x)) continue;
+    const larger = dtype === 'f16' ? 'bf16, f32 or f64' : 'f64';
+    throw new CheckpointError(`${name} holds ${x}, too large for ${dtype}: save in ${larger}`);
   }
   const { file } = SAVE_DTYPES[dtype];
   if (dtype === 'f64') return { ...t, dtype: file, data: Float64Array.from(data) };
