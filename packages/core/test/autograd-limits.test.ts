@@ -143,7 +143,7 @@ describe('gradients free', () => {
     const leaf = f64(1, 2);
     const before = buffers();
     {
-      using pulled = vjp((t) => square(t!), leaf);
+      using pulled = vjp((t) => square(t!.exp()), leaf);
       pulled.value.dispose();
       const { value, grads } = valueAndGrad([leaf], () => sum(square(leaf)));
       using own = grads;
@@ -151,6 +151,15 @@ describe('gradients free', () => {
       const listed = [...own.entries()];
       expect(listed.map(([l, g]) => [l === leaf, ...values(g)])).toEqual([[true, 2, 4]]);
     }
+    expect(buffers()).toBe(before);
+  });
+
+  it('all but the gradient, where grad is called outside of every scope', () => {
+    const leaf = f64(1, 2);
+    const before = buffers();
+    grad((t) => sum(square(t.exp())))(leaf).dispose();
+    expect(buffers()).toBe(before);
+    expect(() => grad(square)(leaf)).toThrow(ShapeError);
     expect(buffers()).toBe(before);
   });
 
