@@ -27,10 +27,10 @@ export const parts = {
   },
   safetensors: {
     mutate: ['packages/nn/src/files/{safetensors,header-parser,file-dtype,elements}.ts'],
-    tests: ['packages/nn/test/{safetensors-format,safetensors,pretrained,leftovers}.test.ts'],
+    tests: ['packages/nn/test/{safetensors-format,safetensors}.test.ts'],
   },
   objectives: {
     mutate: ['packages/loretta/src/objectives/*.ts', 'packages/loretta/src/{loss,sequence}.ts'],
-    tests: ['packages/loretta/test/{objectives*,masked,loss,sequence,trainer}.test.ts'],
+    tests: ['packages/loretta/test/{objectives*,masked,loss,sequence,latents}.test.ts'],
   },
 };

@@ -73,7 +73,7 @@ describe('what is written', () => {
     const one: HostTensor = { dtype: 'U8', shape: [1], data: Uint8Array.of(7) };
     const bare = serializeSafetensors(new Map([['x', one]]));
     const length = Number(new DataView(bare.buffer).getBigUint64(0, true));
-    expect(length % 8).toBe(0);
+    expect(length).toBe(8 * Math.ceil(words(bare.subarray(8, 8 + length)).trimEnd().length / 8));
     expect(words(bare.subarray(8, 8 + length)).trimEnd()).toBe(`{"x":${entry('U8', '1', '0,1')}}`);
     expect(bare.at(-1)).toBe(7);
     const noted = serializeSafetensors(new Map([['x', one]]), { b: '2', a: '1' });
@@ -243,7 +243,7 @@ describe('weights in a smaller type', () => {
         expect(Number.isFinite(back)).toBe(true);
         expect(() => inFileDType('w', of(0, sign * limit), dtype)).toThrow(CheckpointError);
         expect(() => inFileDType('w', of(sign * limit), dtype)).toThrow(
-          /^.*w holds .*, too large for/,
+          dtype === 'f16' ? /too large for f16: save in bf16, f32 or f64$/ : /: save in f64$/,
         );
       }
       const odd = inFileDType('w', of(Number.NaN, Number.POSITIVE_INFINITY), dtype);
