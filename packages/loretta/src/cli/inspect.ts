@@ -1,5 +1,5 @@
 /** `loretta inspect`: what a checkpoint, a safetensors file or a model folder holds. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { sizeOf } from '@loretta-ts/core';
 import { type HostTensor, isOptimizerState } from '@loretta-ts/nn';
@@ -96,7 +96,7 @@ async function main(args: Args): Promise<void> {
   }
 }
 
-/** @throws DataError where there is nothing to read, or a pickle */
+/** @throws DataError where there is nothing to read */
 function filesOf(path: string): string[] {
   const info = statSync(path, { throwIfNoEntry: false });
   if (info === undefined) throw new DataError('missing', path, 'there is no such file or folder');
@@ -140,15 +140,6 @@ async function describeLlama2c(
   bytes: number,
   wanted: (tensor: { readonly name: string }) => boolean,
 ): Promise<FileInfo> {
-  const [first = 0, second = 0] = readFileSync(path).subarray(0, 2);
-  const zip = first === 0x50 && second === 0x4b;
-  if (zip || first === 0x80) {
-    throw new DataError(
-      'format',
-      path,
-      'is a pickle, which can run code when it is read: save it as safetensors',
-    );
-  }
   useBackend('cpu');
   const model = await loadLlama2c(path);
   try {

@@ -27,12 +27,12 @@ export interface LoadOptions {
  */
 export function decoderFromLlama2c(file: Uint8Array, options: LoadOptions = {}): Decoder {
   const bytes = plainBytes(file);
-  if (bytes.length < 28)
-    throw new CheckpointError(`llama2.c: ${bytes.length} bytes are too few for a header`);
   // no model is as wide as these bytes would have it
   if (looksLikePickle(bytes)) {
     throw new CheckpointError(`llama2.c: not a legacy llama2.c file${pickleHint(bytes)}`);
   }
+  if (bytes.length < 28)
+    throw new CheckpointError(`llama2.c: ${bytes.length} bytes are too few for a header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [dim, ffDim, layers, heads, kvHeads, signed, maxLength] = Array.from(
     { length: 7 },
