@@ -64,13 +64,21 @@ export class BertNormalizer {
   #normalise(text: string): string {
     const { lowercase, stripAccents, chinese } = this.#options;
     const parts: string[] = [];
-    for (const character of text) {
-      const kind = this.#clean.of(character.codePointAt(0)!);
-      if (kind === DROP) continue;
-      if (kind === SPACE) parts.push(' ');
-      else if (kind === CHINESE && chinese) parts.push(' ', character, ' ');
-      else parts.push(character);
+    // what is kept goes on in one piece
+    let start = 0;
+    for (let at = 0; at < text.length; ) {
+      const codePoint = text.codePointAt(at)!;
+      const end = at + (codePoint > 0xffff ? 2 : 1);
+      const kind = this.#clean.of(codePoint);
+      if (kind !== KEEP && (kind !== CHINESE || chinese)) {
+        if (at > start) parts.push(text.slice(start, at));
+        if (kind === SPACE) parts.push(' ');
+        else if (kind === CHINESE) parts.push(' ', text.slice(at, end), ' ');
+        start = end;
+      }
+      at = end;
     }
+    parts.push(text.slice(start));
     let normal = parts.join('');
     if (stripAccents) normal = normal.normalize('NFD').replace(/\p{Mn}/gu, '');
     // Character by character, so that a final Σ becomes σ and not ς.

@@ -1,6 +1,4 @@
 /** Live memory over many steps of everything that runs for long, and of steps that throw. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { cpu } from '@loretta-ts/backend-cpu';
 import {
   type Backend,
@@ -26,6 +24,7 @@ import {
   gradNorm,
   restoreCheckpoint,
 } from '@loretta-ts/nn';
+import { collectGarbage } from '../garbage';
 import { eachCase, must, type Row } from '../row';
 import { toyTrainer } from '../toy-trainer';
 
@@ -168,15 +167,10 @@ function loading(): Work {
 
 const WORKS = { training, captured, loretta, generating, loading };
 
-const collect = ((): (() => void) => {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-})();
-
 /** Bytes of the heap and of arrays beside it that are still in use. */
 async function heldBytes(): Promise<number> {
   for (let i = 0; i < 3; i++) {
-    collect();
+    collectGarbage();
     await new Promise((next) => setImmediate(next));
   }
   const { heapUsed, external } = process.memoryUsage();

@@ -5,11 +5,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { cpu } from '@loretta-ts/backend-cpu';
 import { setBackend } from '@loretta-ts/core';
 import { writeFileAtomic } from '@loretta-ts/nn/node';
+import { collectGarbage } from '../garbage';
 import { must } from '../row';
 import { DYING, type Fault, type Life, type Moment, type RoundReport } from '../soak-plan';
 import { startSoak, STEPS } from '../soak-training';
@@ -17,8 +16,6 @@ import { die, onWriteSteps, type WriteStep } from '../write-faults';
 
 const life = JSON.parse(process.argv[2] ?? '') as Life;
 const { seed, rounds, path, faults, kill } = life;
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 const backend = cpu({ threads: 1 });
 setBackend(backend);
 const soak = startSoak(seed, rounds * STEPS);
@@ -109,7 +106,7 @@ async function runRound(round: number): Promise<RoundReport> {
   dieAt('generate');
   const generated = await soak.generate();
   await save(path);
-  collect();
+  collectGarbage();
   const { buffers, bytes } = backend.memory();
   return {
     ...{ round, steps, nats, generated, fault: faults[round] ?? null },
