@@ -1,105 +1,17 @@
-/** The baselines that are encoders: masking in place, and contrast between modalities. */
-import { hostRandom, key, tensor, tidy, ValueError } from '@loretta-ts/core';
-import fc from 'fast-check';
+/** The baselines that are encoders: their scores and features, and contrast between modalities. */
+import { hostRandom, tensor, tidy } from '@loretta-ts/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trainContrastive } from '../src/compare/contrastive';
 import { learnedModel } from '../src/compare/learned';
 import { Toy, TOY_TRIPLE } from '../src/data/toy';
 import { ToySampler } from '../src/data/toyData';
 import { parseConfig } from '../src/experiment/config';
-import { bidirectional } from '../src/objectives/bidirectional';
-import { ModalityGraph } from '../src/graph';
-import { packedLoss } from '../src/loss';
 import { Vocabulary } from '../src/vocabulary';
 import { randomBatch, smallModel, TRIPLE, useCpu } from './objectives-setup';
 
 beforeAll(useCpu);
 
 const vocab = new Vocabulary(TRIPLE);
-const graph = new ModalityGraph(
-  ['A', 'B', 'C'],
-  [
-    ['A', 'B'],
-    ['B', 'C'],
-  ],
-);
-
-describe('bidirectional', () => {
-  it('masks content only, with the token that was there as its target', async () => {
-    const model = smallModel(vocab, { causal: false });
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 0, max: 1000 }),
-        fc.constantFrom(0.15, 1, 'cosine' as const),
-        async (seed, ratio) => {
-          const batch = randomBatch(vocab, ['B', 'C'], 3, seed);
-          const context = { model, vocab, graph, random: hostRandom(seed), key: key(seed) };
-          const { packed } = await bidirectional({ ratio })(batch, context);
-          for (let row = 0; row < packed.b; row++) {
-            const at = (i: number): number => row * packed.t + i;
-            const ids = [...packed.ids.subarray(at(0), at(packed.t))];
-            const masked = ids.flatMap((id, i) => (id === Vocabulary.MASK ? [i] : []));
-            expect(masked.length).toBeGreaterThan(0);
-            const restored = ids.map((id, i) =>
-              id === Vocabulary.MASK ? packed.targets[at(i)]! : id,
-            );
-            const real = [...batch.blocks['B']!.subarray(row * 2, row * 2 + 2)];
-            const rest = [...batch.blocks['C']!.subarray(row * 3, row * 3 + 3)].filter(
-              (id) => id !== 0,
-            );
-            expect(restored.filter((id) => id !== 0)).toEqual([
-              vocab.start('B'),
-              ...real,
-              vocab.start('C'),
-              ...rest,
-            ]);
-            ids.forEach((id, i) => {
-              expect(packed.targets[at(i)]! >= 0).toBe(id === Vocabulary.MASK);
-            });
-            if (ratio === 1) expect(masked.length).toBe(2 + rest.length);
-          }
-        },
-      ),
-      { seed: 2, numRuns: 40 },
-    );
-    model.dispose();
-  });
-
-  it('is refused by a causal model, and for a ratio out of range', async () => {
-    const model = smallModel(vocab);
-    const context = { model, vocab, graph, random: hostRandom(1), key: key(1) };
-    await expect(bidirectional()(randomBatch(vocab, ['A'], 2, 1), context)).rejects.toThrow(
-      'causal: false',
-    );
-    expect(() => bidirectional({ ratio: 0 })).toThrow(ValueError);
-    model.dispose();
-  });
-
-  it('does not depend on padding behind a row', () => {
-    const model = smallModel(vocab, { causal: false });
-    const of = (ids: number[], t: number) => {
-      const padded = Int32Array.from({ length: t }, (_, i) => ids[i] ?? 0);
-      const targets = new Int32Array(t).fill(-100);
-      const weightsKey = new Int8Array(t).fill(-1);
-      targets[1] = ids[1]!;
-      weightsKey[1] = 0;
-      const within = Int32Array.from({ length: t }, (_, i) => (i < ids.length ? i + 1 : 0));
-      return tidy(() =>
-        packedLoss(model, vocab, {
-          b: 1,
-          t,
-          ids: padded,
-          within,
-          targets,
-          weightsKey,
-        }).loss.itemSync(),
-      );
-    };
-    const row = [vocab.start('A'), ...vocab.toJoint('A', Int32Array.of(0, 1, 2, 3))];
-    expect(of(row, 9)).toBeCloseTo(of(row, 5), 6);
-    model.dispose();
-  });
-});
 
 describe('learnedModel', () => {
   it('scores a pair by what x adds to the likelihood of y, and features by rows', async () => {

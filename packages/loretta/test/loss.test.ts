@@ -84,6 +84,22 @@ describe('packedLoss', () => {
     model.dispose();
   });
 
+  it('weighs modalities against each other as told, those without a target not at all', () => {
+    const model = smallModel(vocab);
+    const packed = concatPacked([pairs(['A', 'B'], 3), pairs(['B'], 4, 2)]);
+    const { sums, counts } = numbers(model, vocab, packed);
+    const [a, b] = [sums[0]! / counts[0]!, sums[1]! / counts[1]!];
+    const weighed = (modalityWeights: Record<string, number>): number =>
+      numbers(model, vocab, packed, { modalityWeights }).loss;
+    expect(weighed({ A: 3 })).toBeCloseTo((3 * a + b) / 4, 5);
+    expect(weighed({ A: 1, B: 4, C: 100 })).toBeCloseTo((a + 4 * b) / 5, 5);
+    for (const w of [0, -1, Number.NaN, Infinity]) {
+      expect(() => weighed({ B: w })).toThrow(`the weight of B is ${w}, not a positive number`);
+    }
+    expect(() => weighed({ D: 1 })).toThrow(ValueError);
+    model.dispose();
+  });
+
   it('does not see the padding of rows', () => {
     const model = smallModel(vocab);
     const [short, long] = [pairs(['B'], 2), pairs(['A', 'C', 'B'], 2, 3)];
