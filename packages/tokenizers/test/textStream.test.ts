@@ -82,6 +82,29 @@ describe('TextStream', () => {
     expect(streamed(bpe, [0, ...bpe.encode('a'), 1])[0]).toEqual(['', 'a', '', '']);
   });
 
+  it.each(tokenizers)(
+    'never decodes more than a few ids at once, however many came: %s',
+    (_, all) => {
+      let most = 0;
+      const watched: TextTokenizer = {
+        vocabSize: all.vocabSize,
+        encode: (text) => all.encode(text),
+        id: (token) => all.id(token),
+        isByte: (id) => all.isByte?.(id) === true,
+        decode: (ids, options) => {
+          most = Math.max(most, ids.length);
+          return all.decode(ids, options);
+        },
+      };
+      const stream = new TextStream(watched);
+      for (let i = 0; i < 50; i++) {
+        for (const id of [0, 1, ...all.encode('sea  a')]) stream.push(id);
+      }
+      expect(most).toBeGreaterThan(0);
+      expect(most).toBeLessThan(5);
+    },
+  );
+
   const tok512 = fileURLToPath(
     new URL('../../../../shared/data/models/stories260K/tok512.bin', import.meta.url),
   );
