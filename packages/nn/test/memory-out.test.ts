@@ -1,69 +1,45 @@
 /** Models, optimisers and generations that do not fit leave nothing behind. */
 import { referenceBackend } from '@loretta-ts/backend-cpu';
 import { key, setBackend, tensor } from '@loretta-ts/core';
-import { type Failing, failing } from '@loretta-ts/core/testing';
+import { type Failing, failing, stopEverywhere } from '@loretta-ts/core/testing';
 import { expect, it } from 'vitest';
-import { AdamW, Decoder, generate, VqVae } from '../src/index';
+import { AdamW, Decoder, generate, VqTrainer, VqVae } from '../src/index';
 
 const config = { vocab: 9, dim: 8, layers: 1, heads: 2, maxLength: 16 } as const;
 
-interface Memory {
-  readonly live: () => number;
-  readonly refuse: Failing['restart'];
-}
-
 /** Sets the reference, stopped at a chosen allocation or kernel. */
-function useFailing(): Memory {
-  const inner = referenceBackend();
-  const memory = failing(inner);
+function useFailing(): Failing {
+  const memory = failing(referenceBackend());
   setBackend(memory.backend);
-  return { live: () => inner.memory().buffers, refuse: (at) => memory.restart(at) };
+  return memory;
 }
 
-/** Refuses each allocation in turn, until the work is done; `work` gives what frees what it made. */
-async function everywhere(
-  { live, refuse }: Memory,
-  work: () => Promise<() => void>,
-): Promise<number> {
-  for (let at = 0; ; at++) {
-    const before = live();
-    refuse(at);
-    try {
-      const free = await work();
-      refuse(null);
-      free();
-      return at;
-    } catch (error) {
-      expect(String(error)).toMatch('Refused');
-      expect(live(), `allocation ${at}`).toBe(before);
-    }
-  }
-}
+const live = ({ backend }: Failing): number => backend.memory().buffers;
 
 it('a decoder that does not fit frees the layers that did', async () => {
   const memory = useFailing();
-  const made = await everywhere(memory, async () => {
+  const made = await stopEverywhere(memory, async () => {
     const model = new Decoder(config, key(0));
     return () => model.dispose();
   });
   expect(made).toBeGreaterThan(10);
-  expect(memory.live()).toBe(0);
+  expect(live(memory)).toBe(0);
 });
 
 it('so do an autoencoder and an optimiser', async () => {
   const memory = useFailing();
-  await everywhere(memory, async () => {
+  await stopEverywhere(memory, async () => {
     const model = new VqVae({ channels: 1, size: [4, 4], levels: 1, codes: 4, dim: 2 }, key(0));
     return () => model.dispose();
   });
-  expect(memory.live()).toBe(0);
+  expect(live(memory)).toBe(0);
   const model = new Decoder(config, key(0));
-  const before = memory.live();
-  await everywhere(memory, async () => {
+  const before = live(memory);
+  await stopEverywhere(memory, async () => {
     const optimizer = new AdamW(model.namedParameters());
     return () => optimizer.dispose();
   });
-  expect(memory.live()).toBe(before);
+  expect(live(memory)).toBe(before);
 });
 
 it('a generation that does not fit frees its cache and its inputs, and the next one runs', async () => {
@@ -78,5 +54,31 @@ it('a generation that does not fit frees its cache and its inputs, and the next 
     };
   };
   for (let i = 0; i < 3; i++) (await run())(); // recorded from here on
-  expect(await everywhere(memory, run)).toBeGreaterThan(5);
+  expect(await stopEverywhere(memory, run)).toBeGreaterThan(5);
 });
+
+it.each([
+  ['vq', 0.9],
+  ['gumbel', null],
+] as const)(
+  'a step of the trainer of autoencoders that is stopped anywhere leaves nothing: %s, decay %s',
+  async (quantizer, decay) => {
+    const memory = useFailing();
+    const size = { channels: 1, size: [4, 4], levels: 1, hidden: 4, codes: 4, dim: 2 } as const;
+    const model = new VqVae(
+      { ...size, quantizer, ...(quantizer === 'vq' ? { decay } : {}) },
+      key(0),
+    );
+    const data = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+    const trainer = new VqTrainer(model, data, { steps: 4, batch: 2 });
+    const before = live(memory);
+    const free = (): void => undefined;
+    const allocations = await stopEverywhere(memory, async () => {
+      await trainer.step();
+      return free;
+    });
+    expect(allocations).toBeGreaterThan(100);
+    expect(trainer.steps).toBe(1);
+    expect(live(memory)).toBe(before);
+  },
+);

@@ -62,3 +62,32 @@ export function failing(of: Backend): Failing {
     },
   };
 }
+
+/**
+ * Stops `work` at each of its allocations and kernels in turn, until it comes to its end, and gives their number.
+ * @param work gives what frees its results
+ * @param every stops only at every so many calls, where all would take too long
+ * @throws Error when it leaves buffers behind where it was stopped; what `work` throws by itself
+ */
+export async function stopEverywhere(
+  { backend, restart }: Pick<Failing, 'backend' | 'restart'>,
+  work: () => Promise<() => void>,
+  every = 1,
+): Promise<number> {
+  for (let at = 0; ; at += every) {
+    const before = backend.memory().buffers;
+    restart(at);
+    try {
+      const free = await work();
+      restart(null);
+      free();
+      return at;
+    } catch (error) {
+      restart(null);
+      if (!(error instanceof Refused)) throw error;
+      const left = backend.memory().buffers - before;
+      if (left !== 0)
+        throw new Error(`stopped at call ${at} (${error.message}): ${left} buffers left`);
+    }
+  }
+}

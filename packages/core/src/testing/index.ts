@@ -3,7 +3,7 @@
  * @module @loretta-ts/core/testing
  */
 export { describeBackend, type DescribeBackendOptions, type TestRunner } from './describe-backend';
-export { type Failing, failing, instead, Refused } from './faults';
+export { type Failing, failing, instead, Refused, stopEverywhere } from './faults';
 export { gradcheck, GradcheckError, type GradcheckOptions } from './gradcheck';
 export { close, type Outcome, outcome, type Subject, type Tolerance, toleranceOf } from './laws';
 export { ops } from '../ops/table';

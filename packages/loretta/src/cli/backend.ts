@@ -7,9 +7,8 @@ import { chooseBackend } from '../node/choose-backend';
 export function useBackend(name: string): Backend {
   const backend = chooseBackend(name);
   setBackend(backend);
-  const { executor, fallbackReason } = backend.info();
-  const slow = executor === 'reference' || fallbackReason?.includes('one thread') === true;
-  if (fallbackReason !== null && slow) {
+  const { executor, threads, fallbackReason } = backend.info();
+  if (fallbackReason !== null && (executor === 'reference' || threads === 1)) {
     console.error(`${pc.yellow('loretta:')} the backend is slow here: ${fallbackReason}`);
   }
   return backend;

@@ -19,6 +19,7 @@ import {
   throwIfAborted,
   tidy,
   valueAndGrad,
+  construct,
 } from '@loretta-ts/core';
 import {
   AdamW,
@@ -102,8 +103,11 @@ export interface ContrastiveOptions extends JobOptions<StepEvent> {
 export async function trainContrastive(options: ContrastiveOptions): Promise<Learned> {
   const { vocab, sources, config, onEvent, signal } = options;
   const { steps, lr, lrWarmup, minLr, weightDecay, clip } = config.train;
-  const model = new ContrastiveModel(vocab, config);
-  const optimizer = new AdamW(model.namedParameters(), { lr, betas: [0.9, 0.95], weightDecay });
+  const { model, optimizer } = construct(() => {
+    const made = new ContrastiveModel(vocab, config);
+    const options = { lr, betas: [0.9, 0.95], weightDecay } as const;
+    return { model: made, optimizer: new AdamW(made.namedParameters(), options) };
+  });
   const schedule = cosineWarmupMin(lr, lrWarmup, steps, lr * minLr);
   const noise = key(config.seed).fold(3);
   try {

@@ -17,6 +17,7 @@ import {
   ValueError,
   valueAndGrad,
   zeros,
+  construct,
 } from '@loretta-ts/core';
 import { AdamW, Param } from '@loretta-ts/nn';
 import type { Estimate } from '../evaluate/intervals';
@@ -139,11 +140,16 @@ export async function fitCox(
   order.forEach((from, i) => {
     sorted.set(x.subarray(from * dim, (from + 1) * dim), i * dim);
   });
-  const features = tensor(sorted, { shape: [n, dim] }).keep();
-  const died = tensor(Float32Array.from(order, (i) => events[i]! / seen)).keep();
-  const ends = tensor(lastOfTime).keep();
-  const w = new Param(zeros([dim, 1]));
-  const optimizer = new AdamW([['w', w]], { lr: 0.05, weightDecay: 0 });
+  const { features, died, ends, w, optimizer } = construct(() => {
+    const made = new Param(zeros([dim, 1]));
+    return {
+      features: tensor(sorted, { shape: [n, dim] }).keep(),
+      died: tensor(Float32Array.from(order, (i) => events[i]! / seen)).keep(),
+      ends: tensor(lastOfTime).keep(),
+      w: made,
+      optimizer: new AdamW([['w', made]], { lr: 0.05, weightDecay: 0 }),
+    };
+  });
   let weights: Float32Array;
   try {
     for (let step = 0; step < steps; step++) {

@@ -13,6 +13,7 @@ import {
   throwIfAborted,
   tidy,
   valueAndGrad,
+  construct,
 } from '@loretta-ts/core';
 import { AdamW, Embedding, Linear, Module } from '@loretta-ts/nn';
 import type { TokenSet } from '../data/modality';
@@ -130,8 +131,11 @@ export async function trainJudge(data: TokenData, options: JudgeOptions): Promis
   const set: TokenSet = data.train;
   const codes = data.vocabSize + 1;
   const k = key(seed);
-  const model = new Classifier(data.maxLength * codes, hidden, set.classes, k);
-  const optimizer = new AdamW(model.namedParameters(), { lr: 3e-3, weightDecay: 0.1 });
+  const { model, optimizer } = construct(() => {
+    const made = new Classifier(data.maxLength * codes, hidden, set.classes, k);
+    const options = { lr: 3e-3, weightDecay: 0.1 };
+    return { model: made, optimizer: new AdamW(made.namedParameters(), options) };
+  });
   const random = hostRandom(seed + 1);
   const batch = 128;
   const n = set.labels.length;

@@ -9,6 +9,7 @@ import {
   throwIfAborted,
   tidy,
   valueAndGrad,
+  construct,
 } from '@loretta-ts/core';
 import { AdamW, Linear } from '@loretta-ts/nn';
 import { shuffle } from '../data/align';
@@ -59,10 +60,15 @@ export async function classify(
   test: Float32Array,
   { seed, weightDecay = 0.5, steps = 200, signal }: LogisticOptions,
 ): Promise<Int32Array> {
-  const model = new Linear(dim, classes, { key: key(seed), bias: true });
-  const optimizer = new AdamW(model.namedParameters(), { lr: 0.02, weightDecay });
-  const input = tensor(x, { shape: [labels.length, dim] }).keep();
-  const wanted = tensor(labels).keep();
+  const { model, optimizer, input, wanted } = construct(() => {
+    const made = new Linear(dim, classes, { key: key(seed), bias: true });
+    return {
+      model: made,
+      optimizer: new AdamW(made.namedParameters(), { lr: 0.02, weightDecay }),
+      input: tensor(x, { shape: [labels.length, dim] }).keep(),
+      wanted: tensor(labels).keep(),
+    };
+  });
   try {
     for (let step = 0; step < steps; step++) {
       await throwIfAborted(signal);
