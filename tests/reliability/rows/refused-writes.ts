@@ -51,6 +51,27 @@ const fullDisk: Refusal = {
   save: (path, bytes) => runChild(saveOnce(path, bytes)),
 };
 
+/** What to do, by the system's code. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room',
+  EDQUOT: 'make room',
+  EFBIG: 'larger than this system lets a file be',
+  EIO: 'save elsewhere',
+  EROFS: 'save elsewhere',
+  EACCES: 'permissions',
+  EXDEV: 'check the place',
+  EBADF: 'check the place',
+};
+
+function checkMessage(said: string, path: string, code: string): void {
+  const want = `CheckpointError: checkpoint: ${path}: cannot be written (${code}): `;
+  const wayOut = WAYS_OUT[code];
+  must(
+    said.startsWith(want) && wayOut !== undefined && said.includes(wayOut),
+    () => `${said}; wanted ${want}${wayOut}`,
+  );
+}
+
 const mount = (...args: readonly string[]): boolean => spawnSync('mount', args).status === 0;
 
 async function checkRefusal(refusal: Refusal, path: string, bytes: number): Promise<void> {
@@ -58,8 +79,7 @@ async function checkRefusal(refusal: Refusal, path: string, bytes: number): Prom
   await saveSafetensors(path, new Map([['weights', { dtype: 'F32', shape: [3], data: old }]]));
   const before = readFileSync(path);
   const { out, err } = await refusal.save(path, bytes);
-  const want = `CheckpointError: checkpoint: ${path}: cannot be written (${refusal.code}): `;
-  must(out.startsWith(want), () => `${out}${err}; wanted ${want}`);
+  checkMessage(`${out}${err}`, path, refusal.code);
   must(readFileSync(path).equals(before), () => 'the file before is another');
   const files = readdirSync(join(path, '..'));
   must(files.length === 1, () => `${files} are there`);
@@ -84,8 +104,7 @@ async function checkFaults(
   must(ended === 0, () => `the child ended with ${ended}: ${err}`);
   for (const line of out.trim().split('\n')) {
     const { code, path, message, files, version } = JSON.parse(line) as Found;
-    const want = `CheckpointError: checkpoint: ${path}: cannot be written (${code}): `;
-    must(message.startsWith(want), () => `${line}; wanted ${want}`);
+    checkMessage(message, path, code);
     must(version === 1, () => `the save before is gone: ${line}`);
     must(files.length === 1, () => `files are left: ${line}`);
     counts.set(code, (counts.get(code) ?? 0) + 1);
