@@ -4,6 +4,7 @@ import { type HostRandom, setBackend, scope } from '@loretta-ts/core';
 import { gradcheck } from '@loretta-ts/core/testing';
 import { eachCase, must, type Report, type Row } from '../row';
 import type { Draw, GradientCase, Size } from './gradients/case';
+import { compositeDraws, composites, excusedForNothing } from './gradients/composites';
 import { lossDraws, losses } from './gradients/losses';
 import { moduleDraws, modules } from './gradients/modules';
 import { differentiable, opDraw, wrongList } from './gradients/ops';
@@ -18,6 +19,7 @@ function unmatched(kind: string, exported: readonly string[], drawn: readonly st
 
 const subjects: readonly (readonly [string, Draw])[] = [
   ...differentiable.map((name) => [`op ${name}`, opDraw(name)] as const),
+  ...Object.entries(compositeDraws).map(([name, draw]) => [`function ${name}`, draw] as const),
   ...Object.entries(moduleDraws).map(([name, draw]) => [`module ${name}`, draw] as const),
   ...Object.entries(lossDraws).map(([name, draw]) => [`loss ${name}`, draw] as const),
 ];
@@ -33,6 +35,8 @@ async function check(random: HostRandom, { fn, inputs }: GradientCase): Promise<
 function checkLists(report: Report): void {
   const wrong = [
     ...wrongList(),
+    ...excusedForNothing.map((name) => `${name} is excused, and is not there`),
+    ...unmatched('function', composites, Object.keys(compositeDraws)),
     ...unmatched('module', modules, Object.keys(moduleDraws)),
     ...unmatched('loss', losses, Object.keys(lossDraws)),
   ];
@@ -41,7 +45,8 @@ function checkLists(report: Report): void {
 
 export const gradients: Row = {
   name: 'gradients',
-  holds: 'gradients of every op, module and loss are slopes in f64, to second order',
+  holds:
+    'gradients of every op, function of tensors, module and loss are slopes in f64, to second order',
   ci: 10,
   release: 50,
   async check(runs, seed, report) {
