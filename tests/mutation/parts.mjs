@@ -9,7 +9,11 @@ const coreTests = [
 /** @type {import("./parts.mjs").parts} */
 export const parts = {
   ops: {
-    mutate: ['packages/core/src/ops/**/*.ts', 'packages/core/src/{attrs,shape-rules,methods}.ts'],
+    mutate: ['packages/core/src/ops/*.ts', 'packages/core/src/{attrs,shape-rules,methods}.ts'],
+    tests: coreTests,
+  },
+  fused: {
+    mutate: ['packages/core/src/ops/fused/*.ts'],
     tests: coreTests,
   },
   core: {
