@@ -78,7 +78,7 @@ export const soak: Row = {
   name: 'soak',
   holds: 'a training that is killed, refused and spoiled ends with the bits of one that was not',
   ci: 280,
-  release: 3500,
+  release: 6000,
   // one case, whose rounds are the runs
   check: (rounds, seed, report) =>
     eachCase(1, seed, { ...report, progress: () => {} }, async () => {
