@@ -30,7 +30,8 @@ describe('bidirectional', () => {
         async (seed, ratio) => {
           const batch = randomBatch(vocab, ['B', 'C'], 3, seed);
           const context = contextOf(model, seed);
-          const { packed } = await bidirectional({ ratio })(batch, context);
+          const { packed, generated } = await bidirectional({ ratio })(batch, context);
+          expect(generated).toEqual([]);
           for (let row = 0; row < packed.b; row++) {
             const at = (i: number): number => row * packed.t + i;
             const ids = [...packed.ids.subarray(at(0), at(packed.t))];
@@ -175,6 +176,8 @@ describe('bidirectional', () => {
     };
     const row = [vocab.start('A'), ...vocab.toJoint('A', Int32Array.of(0, 1, 2, 3))];
     expect(of(row, 9)).toBeCloseTo(of(row, 5), 6);
+    // and does on what stands on its right
+    expect(Math.abs(of(row.with(4, row[4]! + 1), 5) - of(row, 5))).toBeGreaterThan(1e-3);
     model.dispose();
   });
 });

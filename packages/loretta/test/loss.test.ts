@@ -100,6 +100,16 @@ describe('packedLoss', () => {
     model.dispose();
   });
 
+  it('counts only targets that have a modality', () => {
+    const model = smallModel(vocab);
+    const packed = pairs(['A', 'B'], 2);
+    const only = { ...packed, weightsKey: packed.weightsKey.map((m) => (m === 1 ? -1 : m)) };
+    const [all, part] = [numbers(model, vocab, packed), numbers(model, vocab, only)];
+    expect(part.counts).toEqual([all.counts[0], 0, 0]);
+    expect(part.loss).toBeCloseTo(all.sums[0]! / all.counts[0]!, 5);
+    model.dispose();
+  });
+
   it('does not see the padding of rows', () => {
     const model = smallModel(vocab);
     const [short, long] = [pairs(['B'], 2), pairs(['A', 'C', 'B'], 2, 3)];
@@ -115,6 +125,7 @@ describe('packedLoss', () => {
   it.each([
     ['rope and within-block', ['rope', 'within-block']],
     ['learned', ['learned']],
+    ['learned and within-block', ['learned', 'within-block']],
     ['within-block alone', ['within-block']],
   ] as const)(
     'is the same for packed and separate rows, gradients too: %s positions',
@@ -169,6 +180,13 @@ describe('packedLoss', () => {
     expect(() => packedLoss(model, vocab, end, { constrained: true })).toThrow(
       'target 3 is not an id of A',
     );
+    expect(numbers(model, vocab, end).loss).toBeGreaterThan(0); // what masked rows end in
+    for (const id of [vocab.content('A')[1], vocab.end('C')]) {
+      const other = { ...packed, targets: packed.targets.map((x) => (x < 0 ? x : id)) };
+      expect(() => packedLoss(model, vocab, other, { constrained: true })).toThrow(
+        `target ${id} is not an id of A`,
+      );
+    }
     model.dispose();
   });
 });

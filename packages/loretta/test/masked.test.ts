@@ -87,6 +87,9 @@ describe('maskSpans', () => {
     for (const cut of [1, 2, 3, 4]) {
       expect(() => restoreSpans(whole.slice(0, -cut))).toThrow(ValueError);
     }
+    // one sentinel without another, a span that ends twice
+    expect(() => restoreSpans([a, MASK, b, MASK, a + 1, EOSS, MASK, EOSS])).toThrow(ValueError);
+    expect(() => restoreSpans([a, MASK, b, MASK, a + 1, EOSS, a + 2, EOSS])).toThrow(ValueError);
   });
 });
 
@@ -149,6 +152,38 @@ describe('drawSpans', () => {
     // Poisson(1) is 0 or 1 with 2/e; of two, n² candidates leave few unplaced
     expect(counts.get(1)! / 2000).toBeGreaterThan(2 / Math.E - 0.05);
     expect(counts.get(2)! / 2000).toBeGreaterThan(0.1);
+  });
+});
+
+describe('drawSpans of short blocks', () => {
+  it('tries as many candidates as it may, and no more', () => {
+    const random = hostRandom(13);
+    let none = 0;
+    for (let i = 0; i < 4000; i++)
+      none += drawSpans([[0, 1]], 'fixed', random).length === 0 ? 1 : 0;
+    // one token is not masked when both ends are in its first half: a quarter, five deviations are 0.034
+    expect(Math.abs(none / 4000 - 0.25)).toBeLessThan(0.034);
+  });
+
+  it('keeps no more spans than were drawn, and they may touch', () => {
+    let touching = 0;
+    for (let seed = 0; seed < 500; seed++) {
+      const n = Math.max(1, poisson(3, hostRandom(seed)));
+      const spans = drawSpans([[0, 8]], { poisson: 3 }, hostRandom(seed));
+      expect(spans.length).toBeLessThanOrEqual(n);
+      spans.slice(1).forEach(([start], k) => {
+        if (start === spans[k]![1]) touching++;
+      });
+    }
+    // of the two ways to come second, to the left and to the right, each has its share
+    expect(touching).toBeGreaterThan(150);
+  });
+
+  it('looks for content behind modality tokens alone', () => {
+    expect(contentSpans(vocab, [a, MASK, a + 2, b, b + 1, EOSS])).toEqual([
+      [1, 3],
+      [4, 6],
+    ]);
   });
 });
 
@@ -244,6 +279,7 @@ describe('masked', () => {
     for (const lambda of [0, 256, Number.NaN]) {
       expect(() => masked(inner, { spans: { poisson: lambda } })).toThrow('not in (0, 255]');
     }
+    expect(() => masked(inner, { spans: { poisson: 255 } })).not.toThrow();
     const shared = context(5);
     const dense: Objective = async (...args) => {
       const made = await inner(...args);

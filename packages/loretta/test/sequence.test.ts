@@ -5,6 +5,7 @@ import {
   type Block,
   concatPacked,
   pack,
+  packRows,
   packSegments,
   sameOrder,
   unpackRows,
@@ -103,6 +104,11 @@ describe('pack', () => {
     ['padding in a fixed block', [real('B', Int32Array.of(b + 1, 0))], [[0]], 'id 0 at row 0'],
     ['tokens behind the end', [real('C', Int32Array.of(c + 1, endC, c + 1))], [[0]], 'place 2'],
     ['padding without an end', [real('C', Int32Array.of(c + 1, 0, 0))], [[0]], 'place 1'],
+    ['a second end', [real('C', Int32Array.of(c + 1, endC, endC))], [[0]], 'place 2'],
+    ['the id behind its own', [real('B', Int32Array.of(b + 1, b + 4))], [[0]], 'place 1'],
+    ['a block of nothing', [real('C', new Int32Array(0))], [[0]], 'at most 3'],
+    ['a block that is too long', [real('C', new Int32Array(4).fill(c + 1))], [[0]], 'at most 3'],
+    ['a fixed one', [real('B', new Int32Array(3).fill(b + 1))], [[0]], 'are not 1 rows of 2'],
   ] as const)('refuses %s', (_, blocks, order, message) => {
     const make = (): unknown => pack(vocab, blocks, order, { lossOn: 'real' });
     expect(make).toThrow(ValueError);
@@ -185,7 +191,36 @@ describe('rows', () => {
     );
   });
 
+  it('fill rows to their last place, first fit, and padding is no segment', () => {
+    const row = (n: number, first: number) => ({
+      ids: Array.from({ length: n }, (_, i) => first + i),
+      within: Array.from({ length: n }, (_, i) => i),
+      counts: Array.from({ length: n }, (_, i) => (i === 0 ? -1 : 0)),
+    });
+    // of n tokens n − 1 are inputs: 4, 3, 1 and 2
+    const packed = packRows([row(5, 10), row(4, 20), row(2, 30), row(3, 40)]);
+    const dense = packSegments(packed, 4);
+    expect(dense.b).toBe(3);
+    expect([...dense.ids]).toEqual([...[10, 11, 12, 13], ...[20, 21, 22, 30], ...[40, 41, 0, 0]]);
+    expect([...dense.segments!]).toEqual([...[0, 0, 0, 0], ...[0, 0, 0, 1], ...[0, 0, -1, -1]]);
+    expect([...dense.positions!]).toEqual([...[0, 1, 2, 3], ...[0, 1, 2, 0], ...[0, 1, 0, 0]]);
+    const both = concatPacked([dense, packRows([row(6, 50)])]);
+    expect([...both.segments!.subarray(0, 5)]).toEqual([0, 0, 0, 0, -1]);
+    expect([...both.segments!.subarray(15)]).toEqual([0, 0, 0, 0, 0]);
+    expect([...both.positions!.subarray(15)]).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('come back with the place of a last token that is of no modality', () => {
+    const masked = {
+      ids: [a, Vocabulary.MASK, a + 2, Vocabulary.MASK, a + 1, Vocabulary.EOSS],
+      within: [0, 0, 2, 0, 1, 0].map((i) => vocab.within('A', i)).with(5, 0),
+      counts: [-1, -1, 0, -1, 0, 0],
+    };
+    expect(unpackRows(vocab, packRows([masked]))).toEqual([masked]);
+  });
+
   it('refuse what cannot be', () => {
+    expect(() => packRows([{ ids: [a], within: [0], counts: [-1] }])).toThrow('two at least');
     const { packed } = packs({ seed: 1, b: 2 });
     expect(() => concatPacked([])).toThrow(ValueError);
     expect(() => packSegments(packed, 2)).toThrow('does not fit 2');
