@@ -1,5 +1,5 @@
 /** Captured functions that update their state in place: whose memory is written, and whose never. */
-import { cpu } from '@loretta-ts/backend-cpu';
+import { cpu, referenceBackend } from '@loretta-ts/backend-cpu';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   adamw,
@@ -99,6 +99,43 @@ describe('state that an op takes over', () => {
     for (const g of gradients.slice(1)) step.call(tensor(g), hyper());
     expect(held(state).map(values)).toEqual(eagerly(gradients));
     expect(held(state).map((t) => t.shape)).toEqual([[3], [3], [3]]);
+  });
+
+  it.each([cpu, referenceBackend])('is copied as a whole, of any rank: %o', (make) => {
+    setBackend(make());
+    for (const shape of [[], [4], [2, 2], [1, 2, 2]]) {
+      const state = { value: tensor([0, 1, 2, 3, 4, 5]).narrow(0, 1, 4).reshape(2, 2) };
+      if (shape.length === 0) state.value = tensor([6, 7]).narrow(0, 1, 1).reshape([]);
+      else state.value = state.value.reshape(shape);
+      const { value } = state;
+      const view = value.reshape(-1);
+      using zero = capture(
+        (at: Tensor) => {
+          const flat = state.value.reshape(-1);
+          const written = updateSlice(flat, tensor([9]), at, 0, { donate: true });
+          state.value = written.reshape(shape);
+        },
+        { state: [state] },
+      );
+      zero.call(tensor(view.size - 1, { dtype: 'i32' }));
+      expect(values(view)).toEqual(shape.length === 0 ? [7] : [1, 2, 3, 4]);
+      expect(values(state.value)).toEqual(shape.length === 0 ? [9] : [1, 2, 3, 9]);
+      expect(state.value.shape).toEqual(shape);
+    }
+  });
+
+  it('alone is copied: what is only read never is', () => {
+    const faults = failing(backend);
+    setBackend(faults.backend);
+    using f = capture((x: Tensor) => mul(exp(x), x));
+    const x = tensor([1, 2]);
+    const view = x.reshape(2, 1);
+    f.call(x).dispose();
+    faults.restart(null);
+    f.call(x).dispose();
+    // room for the result, and two kernels
+    expect(faults.calls).toBe(3);
+    view.dispose();
   });
 
   it('is written where it lies when it is the last view of a longer array', () => {
