@@ -107,12 +107,13 @@ export class Executor {
     const copies: Tensor[] = [];
     const own = [...inputs];
     const fresh: Storage[] = [];
+    const twice = new Set(inputs).size < inputs.length;
     try {
       for (let i = 0; i < inputs.length; i++) {
         let t = inputs[i]!;
-        if (donated[i]! && t.storage.refs !== 1) {
-          t = this.copied(t);
-          copies.push(t);
+        const again = twice && inputs.indexOf(t) !== inputs.lastIndexOf(t);
+        if (donated[i]! && (again || t.storage.refs !== 1)) {
+          t = this.copied(t, copies);
           own[i] = t;
         }
         bind(this.inputs[i]!, t.storage.buffer ?? t.view().buffer, t.offset);
@@ -131,9 +132,10 @@ export class Executor {
   }
 
   /** A donated input that others still see is copied first. */
-  private copied(t: Tensor): Tensor {
+  private copied(t: Tensor, copies: Tensor[]): Tensor {
     const flat = { ...t.view(), shape: [t.size] };
     const copy = allocate(this.backend, { shape: t.shape, dtype: t.dtype }).keep();
+    copies.push(copy);
     this.backend.kernels.concat([flat], [{ ...copy.view(), shape: [t.size] }], { axis: 0 });
     return copy;
   }

@@ -128,21 +128,15 @@ export function plan(
 
   const lay = (ins: Instruction, at: number): void => {
     if (rootOf.has(ins.outs[0]!)) return;
-    const takenOver = new Set<number>();
     ins.outs.forEach((v, o) => {
       const { dtype } = vars[v]!;
       const size = sizeOf(vars[v]!.shape);
       unshared += size;
       const donor = ins.donate ? ins.ins[ins.op.donates?.[o] ?? -1] : undefined;
-      if (donor !== undefined && canTakeOver(donor, at)) {
+      if (donor !== undefined && canTakeOver(ins, donor, v, at)) {
         const from = root(donor).root;
-        takenOver.add(from);
         rootOf.set(v, { root: from, offset: 0 });
-        lastUse.set(from, Math.max(lastUse.get(v) ?? at, at));
-        if (outputRoots.has(v)) {
-          lastUse.set(from, forever);
-          outputRoots.add(from);
-        }
+        lastUse.set(from, lastUse.get(v) ?? at);
         return;
       }
       if (outputRoots.has(v)) {
@@ -153,9 +147,8 @@ export function plan(
     });
     const done = new Set([...ins.ins, ...ins.outs].map((v) => root(v).root));
     for (const r of done) {
-      const p = place.get(r);
-      if (p?.kind === 'slot' && (lastUse.get(r) ?? at) <= at && !takenOver.has(r))
-        free.push(p.index);
+      const p = place.get(r)!;
+      if (p.kind === 'slot' && (lastUse.get(r) ?? at) <= at) free.push(p.index);
     }
   };
   // their buffers are no others' before them
@@ -164,12 +157,16 @@ export function plan(
     if (!once.has(i)) lay(i, at);
   });
 
-  function canTakeOver(v: number, at: number): boolean {
-    const { root: r, offset } = root(v);
-    const p = place.get(r);
-    const whole = offset === 0 && sizeOf(vars[v]!.shape) === sizeOf(vars[r]!.shape);
-    const owned = p?.kind === 'slot' || (p?.kind === 'input' && donatedInputs.has(p.index));
-    return whole && owned && lastUse.get(r) === at;
+  /** Whether v may lie where its donor does: nobody else reads that memory any more, nor gets it by another name. */
+  function canTakeOver({ ins }: Instruction, donor: number, v: number, at: number): boolean {
+    const { root: r, offset } = root(donor);
+    const p = place.get(r)!;
+    const whole = offset === 0 && sizeOf(vars[donor]!.shape) === sizeOf(vars[r]!.shape);
+    // a slot is no result's: the next run writes into it
+    const owned =
+      p.kind === 'slot' ? !outputRoots.has(v) : p.kind === 'input' && donatedInputs.has(p.index);
+    const alone = ins.filter((u) => root(u).root === r).length === 1;
+    return whole && owned && alone && lastUse.get(r) === at;
   }
 
   function takeSlot(dtype: DType, size: number): number {

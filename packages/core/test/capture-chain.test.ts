@@ -103,6 +103,16 @@ describe('chains of elementwise ops', () => {
     expect(ran).toEqual(['mul 4', 'exp 4', 'exp 9', 'sum 1']);
   });
 
+  it('holds no op that moves elements', () => {
+    using f = capture((x: Tensor) => exp(mul(x, 0.1).transpose()).transpose());
+    const x = range(9).reshape(3, 3);
+    const eager = values(exp(mul(x, 0.1)));
+    f.call(x);
+    ran.length = 0;
+    expect(values(f.call(x))).toEqual(eager);
+    expect(ran).toEqual(['mul 9', 'permute 9', 'exp 9', 'permute 9']);
+  });
+
   it('is whole again after a kernel has thrown', () => {
     const plain = referenceBackend();
     let fails = false;
