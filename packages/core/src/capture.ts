@@ -141,13 +141,11 @@ export class Captured<T> {
       s.value = outputs[o]!;
       old.dispose();
     }
-    const result = compiled.build((o) => {
+    return compiled.build((o) => {
       const t = used[o] ? outputs[o]!.alias() : outputs[o]!;
       used[o] = true;
       return register(t);
-    });
-    for (let o = 0; o < outputs.length; o++) if (!used[o]) outputs[o]!.dispose();
-    return result as T;
+    }) as T;
   }
 
   private compiledFor(all: readonly Tensor[]): Compiled {
