@@ -14,6 +14,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  updateSlice,
   where,
 } from '../src/index';
 import { detectAnomaly } from '../src/debug';
@@ -94,5 +95,16 @@ describe('detectAnomaly', () => {
     await detectAnomaly([x], () => sum(log(x)));
     await expect(detectAnomaly([x], () => log(x))).rejects.toThrow(/not a scalar/);
     expect(backend.memory().buffers).toBe(before);
+  });
+});
+
+describe('the op that is named', () => {
+  it('wrote it where the memory was donated', async () => {
+    const [x, negative] = [tensor([1, 2]), tensor([-1])];
+    const written = (): Tensor => updateSlice(full([2], 3), log(negative), 1, 0, { donate: true });
+    expect(await detectAnomaly([x], () => sum(x.mul(written())))).toMatchObject({ op: 'log' });
+    const kept = (): Tensor =>
+      updateSlice(full([1], 3), log(negative.mul(-1)), 0, 0, { donate: true });
+    expect(await detectAnomaly([x], () => sum(x.mul(kept())))).toBeNull();
   });
 });
