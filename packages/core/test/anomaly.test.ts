@@ -98,7 +98,19 @@ describe('detectAnomaly', () => {
   });
 });
 
+const big = Number.POSITIVE_INFINITY;
+
 describe('the op that is named', () => {
+  it('is the rule that gave an infinity, not what went on with it', async () => {
+    const x = tensor([1, 2]);
+    const bad = full([2], big);
+    const rule = customGrad((y) => ({ value: y.mul(2), vjp: () => [bad] }));
+    expect(await detectAnomaly([x], () => sum(rule(x.mul(3))))).toMatchObject({
+      ...{ op: 'customGrad', gradientOf: 'customGrad', origin: 'made' },
+      message: 'the gradient of customGrad made infinity in f32[2]',
+    });
+  });
+
   it('wrote it where the memory was donated', async () => {
     const [x, negative] = [tensor([1, 2]), tensor([-1])];
     const written = (): Tensor => updateSlice(full([2], 3), log(negative), 1, 0, { donate: true });
