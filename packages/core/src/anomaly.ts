@@ -124,13 +124,18 @@ function countsOf(t: Tensor): Tensor {
   );
 }
 
+/** Whether an op made it of something, or a gradient rule gave it; a constant was asked for. */
+function computed({ ins, op, gradientOf }: Made): boolean {
+  return ins.length > 0 || (op !== null && op === gradientOf);
+}
+
 /** What made an infinity of finite numbers; else what was given with one, if it was given from outside. */
 function sourceOfInfinity(from: Made): Made | null {
   const seen = new Set([from]);
   let outside: Made | null = null;
   for (const at of seen) {
     const given = at.ins.filter((i) => i.inf || i.nan);
-    if (given.length === 0 && at.ins.length > 0) return at;
+    if (given.length === 0 && computed(at)) return at;
     if (at.op === null) outside ??= at;
     for (const i of given) seen.add(i);
   }

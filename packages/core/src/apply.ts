@@ -74,9 +74,10 @@ export function apply<N extends OpName>(
   }
   const watched = trace === null ? watch : null;
   const sources = watched?.before(ins) ?? [];
+  // a watch tells values apart by their memory: none is used twice
   const outs =
     trace === null
-      ? run(op, ins, avals, attrs, donate)
+      ? run(op, ins, avals, attrs, donate && watched === null)
       : trace.apply(op, ins, avals, attrs, donate);
   watched?.ran(op.name, sources, outs);
   if (tapes.length > 0 && op.vjp !== null) {

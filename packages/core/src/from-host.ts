@@ -13,7 +13,8 @@ export function fromHost(
 ): Tensor {
   const t = allocate(backend, { shape, dtype });
   const typed = typedArray(dtype, 0);
-  const matches = data.constructor === typed.constructor;
+  // bytes become 0 and 1
+  const matches = dtype !== 'bool' && data.constructor === typed.constructor;
   let values: TypedArray;
   if (matches) {
     values = data as TypedArray;

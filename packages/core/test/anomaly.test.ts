@@ -7,6 +7,7 @@ import {
   customGrad,
   exp,
   full,
+  grad,
   log,
   setBackend,
   softmax,
@@ -14,6 +15,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  updateSlice,
   where,
 } from '../src/index';
 import { detectAnomaly } from '../src/debug';
@@ -95,4 +97,117 @@ describe('detectAnomaly', () => {
     await expect(detectAnomaly([x], () => log(x))).rejects.toThrow(/not a scalar/);
     expect(backend.memory().buffers).toBe(before);
   });
+});
+
+const big = Number.POSITIVE_INFINITY;
+
+describe('the op that is named', () => {
+  it('is one that computed, not one that shows a value in another shape', async () => {
+    const w = tensor([-1, 2]);
+    expect(await detectAnomaly([w], () => sum(log(w).reshape(2, 1).mul(2)))).toMatchObject({
+      ...{ op: 'log', aval: { shape: [2], dtype: 'f32' } },
+    });
+    const x = tensor([big, 1]);
+    const found = await detectAnomaly([x], () => sum(exp(x.reshape(2, 1))));
+    expect(found!.leaf).toBe(x);
+    expect(found!.message).toBe('exp was given infinity in a leaf, f32[2]');
+  });
+
+  it('is the one that made NaN, whatever infinity lies nearer to the loss', async () => {
+    const [x, far] = [tensor([-1, 2]), tensor([1000])];
+    const loss = (): Tensor => sum(exp(far)).add(sum(log(x).mul(3).add(1)));
+    expect(await detectAnomaly([x], loss)).toMatchObject({ op: 'log', value: 'NaN' });
+  });
+
+  it('is one that overflowed rather than one that was given an infinity', async () => {
+    const [x, given] = [tensor([1000, 1]), tensor([big, 1])];
+    expect(await detectAnomaly([x], () => sum(given.mul(exp(x))))).toMatchObject({
+      message: 'exp made infinity in f32[2]',
+    });
+  });
+
+  it('is not an infinite constant, which was asked for', async () => {
+    const x = tensor([1, 2]);
+    const difference = (): Tensor =>
+      sum(
+        full([2], big)
+          .sub(full([2], big))
+          .mul(x),
+      );
+    expect(await detectAnomaly([x], difference)).toMatchObject({ op: 'sub', value: 'NaN' });
+  });
+
+  it('is the first in time, in whatever order the leaves are listed', async () => {
+    const [a, b] = [tensor([0, 1]), tensor([0, 1, 2])];
+    const loss = (): Tensor => sum(sqrt(a)).add(sum(sqrt(b).mul(2)));
+    const one = await detectAnomaly([a, b], loss);
+    const other = await detectAnomaly([b, a], loss);
+    // backward goes from the end: b, which came last, is first
+    expect(one).toMatchObject({ gradientOf: 'sqrt', aval: { shape: [3], dtype: 'f32' } });
+    expect(other).toEqual(one);
+  });
+
+  it('is forward after a gradient inside of the function', async () => {
+    const x = tensor([-1, 2]);
+    const slope = grad((t) => sum(t.mul(t)));
+    expect(await detectAnomaly([x], () => sum(log(slope(x))))).toMatchObject({
+      ...{ op: 'log', gradientOf: null, message: 'log made NaN in f32[2]' },
+    });
+  });
+
+  it('is the rule that gave an infinity, not what went on with it', async () => {
+    const x = tensor([1, 2]);
+    const bad = full([2], big);
+    const rule = customGrad((y) => ({ value: y.mul(2), vjp: () => [bad] }));
+    expect(await detectAnomaly([x], () => sum(rule(x.mul(3))))).toMatchObject({
+      ...{ op: 'customGrad', gradientOf: 'customGrad', origin: 'made' },
+      message: 'the gradient of customGrad made infinity in f32[2]',
+    });
+  });
+
+  it('wrote it where the memory was donated', async () => {
+    const [x, negative] = [tensor([1, 2]), tensor([-1])];
+    const written = (): Tensor => updateSlice(full([2], 3), log(negative), 1, 0, { donate: true });
+    expect(await detectAnomaly([x], () => sum(x.mul(written())))).toMatchObject({ op: 'log' });
+    const kept = (): Tensor =>
+      updateSlice(full([1], 3), log(negative.mul(-1)), 0, 0, { donate: true });
+    expect(await detectAnomaly([x], () => sum(x.mul(kept())))).toBeNull();
+  });
+});
+
+describe('what was there before', () => {
+  it('is told with the gradient that read it', async () => {
+    const [x, bad] = [tensor([1, 2]), tensor([big, 1])];
+    const rule = customGrad((y) => ({ value: y.mul(2), vjp: (ct) => [ct.mul(bad)] }));
+    expect(await detectAnomaly([x], () => sum(rule(x)))).toMatchObject({
+      ...{ op: 'mul', gradientOf: 'customGrad', origin: 'read', leaf: null },
+      message: 'mul was given infinity in an input, f32[2]',
+    });
+  });
+
+  it('may be the result itself', async () => {
+    const x = tensor(Number.NaN);
+    const found = await detectAnomaly([x], () => x);
+    expect(found!.leaf).toBe(x);
+    expect(found).toMatchObject({
+      ...{ op: 'the result', gradientOf: null, origin: 'read', value: 'NaN' },
+      message: 'the result was given NaN in a leaf, f32[]',
+    });
+  });
+});
+
+it('captured functions with state run as they are, and what they give is looked at', async () => {
+  const [x, y] = [tensor([1, 2]), tensor([-1, 1])];
+  const count = { value: tensor([0, 0]) };
+  using captured = capture(
+    (t) => {
+      count.value = count.value.add(1);
+      return t!.mul(count.value);
+    },
+    { state: [count] },
+  );
+  expect(await detectAnomaly([x], () => sum(log(captured.call(y)).mul(x)))).toMatchObject({
+    message: 'log made NaN in f32[2]',
+  });
+  expect(count.value.toArraySync()).toEqual([1, 1]);
 });

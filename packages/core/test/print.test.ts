@@ -95,6 +95,32 @@ describe('toString', () => {
     expect(String(zeros([2000]))).toBe('tensor([0., 0., 0., ..., 0., 0., 0.], f32[2000])');
   });
 
+  it('fills a line of 75 characters with the dtype, and breaks it before one more', () => {
+    const ints = (shape: number[], value: number): string =>
+      String(tensor(new Int32Array(sizeOf(shape)).fill(value), { shape }));
+    const full = ints([2, 10], 1000).split('\n');
+    expect(full).toHaveLength(2);
+    expect(full[1]).toHaveLength(75);
+    expect(full[1]).toMatch(/1000\]\], i32\)$/);
+    const broken = ints([2, 9], 10000).split('\n');
+    expect(broken).toHaveLength(3);
+    expect(`${broken[1]} ${broken[2]!.trimStart()}`).toHaveLength(78);
+    expect(broken[2]).toBe('       i32)');
+  });
+
+  it('leaves no line empty where brackets alone fill it', () => {
+    const x = tensor([-1.5, 2], { shape: [...new Array<number>(63).fill(1), 2] });
+    const indent = ' '.repeat('tensor('.length);
+    expect(String(x)).toBe(
+      `tensor(${'['.repeat(64)}-1.5,\n${indent}${' '.repeat(64)} 2. ${']'.repeat(64)},\n${indent}f32)`,
+    );
+  });
+
+  it('makes room for infinities beside short numbers', () => {
+    expect(String(tensor([1, -Infinity]))).toBe('tensor([  1., -inf], f32)');
+    expect(String(tensor([1, NaN, 2]))).toBe('tensor([ 1., nan,  2.], f32)');
+  });
+
   it('reads what it shows and no more', () => {
     const { backend: counted, count } = counting();
     withBackend(counted, () => String(zeros([500, 400, 2])));
@@ -178,6 +204,7 @@ describe('inspect', () => {
       [3, 4],
     ]);
     expect(inspect(x)).toBe(String(x));
+    expect(inspect(x, { depth: 0 })).toBe(String(x));
     expect(inspect({ x }, { breakLength: 20 })).toBe(
       '{\n  x: tensor([[1., 2.],\n          [3., 4.]], f32)\n}',
     );

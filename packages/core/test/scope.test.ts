@@ -64,6 +64,24 @@ describe('tidy', () => {
     expect(live()).toBe(before);
   });
 
+  it('finds tensors in objects without a prototype, and not inside of classes', () => {
+    const bare = tidy(() => Object.assign(Object.create(null) as object, { x: tensor([1]) }));
+    expect((bare as { x: Tensor }).x.toArraySync()).toEqual([1]);
+    class Holder {
+      readonly x = tensor([1]);
+    }
+    expect(tidy(() => new Holder()).x.disposed).toBe(true);
+  });
+
+  it('leaves what it returns but did not make to whom it belongs', () => {
+    const x = tensor([1, 2]);
+    using s = scope();
+    expect(s.run(() => tidy(() => [x, tensor([3])]))).toHaveLength(2);
+    expect(s.size).toBe(1);
+    s.dispose();
+    expect(x.disposed).toBe(false);
+  });
+
   it('does not free what was made before it', () => {
     const x = tensor([1, 2]);
     expect(tidy(() => x)).toBe(x);
