@@ -259,21 +259,21 @@ export function einsum(equation: string, ...xs: readonly Tensor[]): Tensor {
 
 /** Zeros above the `diagonal`-th diagonal of the last two axes. @throws ShapeError for fewer than 2 axes */
 export function tril(x: Tensor, diagonal = 0): Tensor {
-  return triangle(x, diagonal, true);
+  return triangle('tril', x, diagonal);
 }
 
 /** Zeros below the `diagonal`-th diagonal of the last two axes. @throws ShapeError for fewer than 2 axes */
 export function triu(x: Tensor, diagonal = 0): Tensor {
-  return triangle(x, diagonal, false);
+  return triangle('triu', x, diagonal);
 }
 
-function triangle(x: Tensor, diagonal: number, lower: boolean): Tensor {
+function triangle(op: 'tril' | 'triu', x: Tensor, diagonal: number): Tensor {
   return tidy(() => {
-    if (x.rank < 2) throw new ShapeError('triangle', `${showAval(x)} has no matrices`, [x.shape]);
+    if (x.rank < 2) throw new ShapeError(op, `${showAval(x)} has no matrices`, [x.shape]);
     const [rows, columns] = [x.shape.at(-2)!, x.shape.at(-1)!];
     const i = add(unsqueeze(iota(rows), 1), diagonal);
     const j = iota(columns);
-    const inside = lower ? le(j, i) : ge(j, i);
+    const inside = op === 'tril' ? le(j, i) : ge(j, i);
     return where(broadcastTo(inside, x.shape), x, 0);
   });
 }
