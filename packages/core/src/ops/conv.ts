@@ -67,7 +67,8 @@ export const foldOp: Op<'fold'> = {
     const [b, rows, columns] = x!.shape as [number, number, number];
     const area = w.kernel[0] * w.kernel[1];
     const [oh, ow] = [positions(w.size[0], 0, w), positions(w.size[1], 1, w)];
-    if (rows % area !== 0 || oh < 1 || ow < 1 || columns !== oh * ow) {
+    const isPlane = w.size.every((n) => Number.isInteger(n) && n >= 0);
+    if (!isPlane || rows % area !== 0 || oh < 1 || ow < 1 || columns !== oh * ow) {
       throw new ShapeError(
         'fold',
         `${showAval(x!)} does not fold to [${w.size}] with a window of [${w.kernel}]`,

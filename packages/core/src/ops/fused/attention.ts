@@ -71,6 +71,9 @@ function checkInputs(op: string, ins: readonly Aval[], attrs: AttentionAttrs): I
   if (!Number.isInteger(attrs.window) || attrs.window < 0) {
     throw new ValueError(op, `window ${attrs.window} is not an integer from 0 (0 is none)`);
   }
+  if (!Number.isInteger(attrs.qOffset)) {
+    throw new ValueError(op, `qOffset ${attrs.qOffset} is not an integer`);
+  }
   for (const [name, x] of [
     ['mask', n.mask],
     ['bias', n.bias],

@@ -1,0 +1,27 @@
+/** What a refused call throws, and that it leaves no memory behind. */
+import { type Backend, type DType, type Tensor, zeros } from '../src';
+
+/** Zeros for each `f32[2,3]` of a list. */
+export function zerosOf(list: string): Tensor[] {
+  return [...list.matchAll(/(\w+)\[([\d,]*)\]/g)].map(([, dtype, sizes]) =>
+    zeros(sizes === '' ? [] : sizes!.split(',').map(Number), { dtype: dtype as DType }),
+  );
+}
+
+/** What a call throws, as plain fields. @throws Error when it throws nothing, or leaves buffers */
+export function refusal(
+  backend: Backend,
+  inputs: string,
+  call: (...xs: Tensor[]) => unknown,
+): Record<string, unknown> {
+  const xs = zerosOf(inputs);
+  const before = backend.memory().buffers;
+  try {
+    call(...xs);
+  } catch (error) {
+    const left = backend.memory().buffers - before;
+    if (left !== 0) throw new Error(`${left} buffers left`, { cause: error });
+    return { ...(error as object), message: (error as Error).message };
+  }
+  throw new Error(`nothing was thrown for ${inputs}`);
+}
