@@ -2,6 +2,7 @@
 import { referenceBackend } from '@loretta-ts/backend-cpu';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import * as core from '../src';
 import {
   add,
   type Backend,
@@ -90,6 +91,49 @@ describe('chains of elementwise ops', () => {
     expect(values(f.call(x, y))).toEqual(eager);
     const once = (n: number): string[] => [`mul ${n}`, `add ${n}`, `exp ${n}`];
     expect(ran).toEqual([...once(4), ...once(4), ...once(2)]);
+  });
+
+  type Call = (x: Tensor) => Tensor;
+  /** A function of an f32 tensor whose last op has the name of the row. */
+  const pointwise: Readonly<Record<string, Call>> = {
+    ...{ neg: core.neg, floor: core.floor, log: core.log, abs: core.abs, sign: core.sign },
+    ...{ ceil: core.ceil, round: core.round, exp, expm1: core.expm1, log1p: core.log1p },
+    ...{ sqrt: core.sqrt, rsqrt: core.rsqrt, reciprocal: core.reciprocal, square: core.square },
+    ...{ sin: core.sin, cos: core.cos, tanh: core.tanh, sigmoid: core.sigmoid, erf: core.erf },
+    ...{ softplus: core.softplus, relu: core.relu },
+    ...{ isNaN: core.isNaN, isInf: core.isInf, isFinite: core.isFinite },
+    add: (x) => add(x, x),
+    sub: (x) => core.sub(x, x),
+    mul: (x) => mul(x, x),
+    div: (x) => core.div(x, x),
+    maximum: (x) => core.maximum(x, x),
+    minimum: (x) => core.minimum(x, x),
+    pow: (x) => core.pow(x, x),
+    atan2: (x) => core.atan2(x, x),
+    remainder: (x) => core.remainder(x, x),
+    eq: (x) => core.eq(x, x),
+    ne: (x) => core.ne(x, x),
+    lt: (x) => core.lt(x, x),
+    le: (x) => core.le(x, x),
+    gt: (x) => gt(x, x),
+    ge: (x) => core.ge(x, x),
+    and: (x) => core.and(gt(x, x), gt(x, x)),
+    or: (x) => core.or(gt(x, x), gt(x, x)),
+    xor: (x) => core.xor(gt(x, x), gt(x, x)),
+    not: (x) => core.not(gt(x, x)),
+    where: (x) => where(gt(x, x), x, x),
+    cast: (x) => core.cast(x, 'i32'),
+  };
+
+  it.each(Object.keys(pointwise))('take %s in', (name) => {
+    const call = (x: Tensor): Tensor => pointwise[name]!(mul(x, x));
+    using f = capture(call);
+    const eager = values(call(range(10)));
+    f.call(range(10));
+    ran.length = 0;
+    expect(values(f.call(range(10)))).toEqual(eager);
+    const steps = new Set(ran.filter((step) => step.startsWith(`${name} `)));
+    expect([...steps]).toEqual([`${name} 4`, `${name} 2`]);
   });
 
   it('leaves short ones, lone ones and other ops whole', () => {

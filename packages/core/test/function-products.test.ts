@@ -81,11 +81,17 @@ const products: readonly Row[] = [
     'f64[2,2,1,1]',
     [0, 0, 0, 1],
   ],
+  [
+    'matmul of a row and a wide batch',
+    () => core.matmul(f([1, 1]), counted(2, 2, 3)),
+    'f64[2,3]',
+    [3, 5, 7, 15, 17, 19],
+  ],
   ['matmul of an empty batch', () => core.matmul(counted(0, 2, 2), p()), 'f64[0,2,2]', []],
   [
     'matmul of a batch over nothing',
-    () => core.matmul(counted(2, 1, 0), counted(0, 2)),
-    'f64[2,1,2]',
+    () => core.matmul(counted(1, 2, 0), counted(0, 2)),
+    'f64[1,2,2]',
     [0, 0, 0, 0],
   ],
   [
@@ -157,6 +163,18 @@ const einsums: readonly Row[] = [
     [1, 5],
   ],
   ['an ellipsis that is summed', () => core.einsum('...i->i', m()), 'f64[3]', [3, 5, 7]],
+  [
+    'ellipses that broadcast the other way',
+    () => core.einsum('...i,...i->...', p(), counted(2, 1, 2)),
+    'f64[2,2]',
+    [2, 4, 8, 18],
+  ],
+  [
+    'ellipses that broadcast an outer axis',
+    () => core.einsum('...i,...i->...', counted(1, 2, 1), counted(2, 2, 1)),
+    'f64[2,2]',
+    [0, 1, 0, 3],
+  ],
 ];
 
 const sequences: readonly Row[] = [

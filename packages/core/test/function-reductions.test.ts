@@ -90,6 +90,7 @@ const orders: readonly Row[] = [
   ['argsort down', () => core.argsort(nans(), 0, { descending: true }), 'i32[4]', [1, 0, 3, 2]],
   ['argsort of an axis', () => core.argsort(mixed(), 0), 'i32[2,3]', [1, 0, 0, 0, 1, 1]],
   ['sort', () => core.sort(mixed())[0], 'f64[2,3]', [1, 3, 3, -2, 5, 5]],
+  ['sort of a vector', () => core.sort(i([2, 3, 1]))[0], 'i32[3]', [1, 2, 3]],
   ['places of sort', () => core.sort(mixed())[1], 'i32[2,3]', [1, 0, 2, 0, 1, 2]],
   ['sort of columns', () => core.sort(mixed(), 0)[0], 'f64[2,3]', [-2, 1, 3, 3, 5, 5]],
   ['sort down', () => core.sort(i([1, 3, 2]), -1, { descending: true })[0], 'i32[3]', [3, 2, 1]],
