@@ -208,6 +208,26 @@ describe('convTranspose2d', () => {
   });
 });
 
+it.each([
+  [
+    [4, 2],
+    [4, 1],
+  ],
+  [
+    [2, 4],
+    [1, 4],
+  ],
+  [
+    [2, 2],
+    [1, 1],
+  ],
+] as const)('a plane of %j may have %j places for a window, one along an axis', (plane, at) => {
+  const kernel = [plane[0] - at[0] + 1, plane[1] - at[1] + 1] as const;
+  const patches = unfold(of([1, 1, ...plane], 1), kernel);
+  expect(patches.shape).toEqual([1, kernel[0] * kernel[1], at[0] * at[1]]);
+  expect(fold(patches, plane, kernel).shape).toEqual([1, 1, ...plane]);
+});
+
 describe('a number stands for both axes', () => {
   it('in every option', () => {
     const [x, weight] = [of([1, 2, 7, 7], 1), of([2, 2, 2, 2], 2)];
