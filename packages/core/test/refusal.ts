@@ -2,7 +2,7 @@
 import { type Backend, type DType, type Tensor, zeros } from '../src';
 
 /** Zeros for each `f32[2,3]` of a list. */
-export function zerosOf(list: string): Tensor[] {
+function zerosOf(list: string): Tensor[] {
   return [...list.matchAll(/(\w+)\[([\d,]*)\]/g)].map(([, dtype, sizes]) =>
     zeros(sizes === '' ? [] : sizes!.split(',').map(Number), { dtype: dtype as DType }),
   );
