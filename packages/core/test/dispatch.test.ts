@@ -25,6 +25,7 @@ import {
 import { apply } from '../src/apply';
 import { addOp } from '../src/ops/arithmetic';
 import { instead } from '../src/testing';
+import { caught } from './refusal';
 
 let backend: Backend;
 const live = (): number => backend.memory().buffers;
@@ -32,15 +33,6 @@ beforeEach(() => {
   backend = referenceBackend();
   setBackend(backend);
 });
-
-function caught(call: () => unknown): unknown {
-  try {
-    call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('memory', () => {
   const refusing = (error: Error): Backend =>

@@ -16,21 +16,13 @@ import {
   ValueError,
 } from '../src';
 import { instead } from '../src/testing';
+import { caught } from './refusal';
 
 let backend: Backend;
 beforeEach(() => {
   backend = referenceBackend();
   setBackend(backend);
 });
-
-function caught(call: () => unknown): unknown {
-  try {
-    call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('tensor', () => {
   it('reads booleans, alone and nested', () => {

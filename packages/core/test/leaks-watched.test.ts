@@ -40,3 +40,18 @@ it('memory is watched from its allocation until its last handle is disposed of, 
   expect([...watched.keys()]).toEqual([input.storage]);
   input.dispose();
 });
+
+it('nothing is watched before that is asked for, nor after it is no more', () => {
+  setBackend(referenceBackend());
+  const register = vi.spyOn(FinalizationRegistry.prototype, 'register');
+  using _before = tensor([1]);
+  expect(register).not.toHaveBeenCalled();
+  reportLeaks(() => undefined);
+  const x = tensor([1, 2]);
+  reportLeaks(null);
+  using _after = tensor([1, 2, 3]);
+  expect(register.mock.calls.map(([, what]) => what)).toEqual([
+    'reference: f32[2] was never disposed',
+  ]);
+  x.dispose();
+});

@@ -1,6 +1,16 @@
 /** What a refused call throws, and that it leaves no memory behind. */
 import { type Backend, type DType, type Tensor, zeros } from '../src';
 
+/** The error of a call. @throws Error when there is none */
+export function caught(call: () => unknown): unknown {
+  try {
+    call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
 /** Zeros for each `f32[2,3]` of a list. */
 function zerosOf(list: string): Tensor[] {
   return [...list.matchAll(/(\w+)\[([\d,]*)\]/g)].map(([, dtype, sizes]) =>
@@ -16,12 +26,8 @@ export function refusal(
 ): Record<string, unknown> {
   const xs = zerosOf(inputs);
   const before = backend.memory().buffers;
-  try {
-    call(...xs);
-  } catch (error) {
-    const left = backend.memory().buffers - before;
-    if (left !== 0) throw new Error(`${left} buffers left`, { cause: error });
-    return { ...(error as object), message: (error as Error).message };
-  }
-  throw new Error(`nothing was thrown for ${inputs}`);
+  const error = caught(() => call(...xs)) as Error;
+  const left = backend.memory().buffers - before;
+  if (left !== 0) throw new Error(`${left} buffers left`, { cause: error });
+  return { ...error, message: error.message };
 }
