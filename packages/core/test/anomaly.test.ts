@@ -121,7 +121,11 @@ describe('the op that is named', () => {
 
   it('is one that overflowed rather than one that was given an infinity', async () => {
     const [x, given] = [tensor([1000, 1]), tensor([big, 1])];
-    expect(await detectAnomaly([x], () => sum(given.mul(exp(x))))).toMatchObject({
+    const loss = (): Tensor => {
+      const early = given.mul(2);
+      return sum(early.mul(given.mul(exp(x))));
+    };
+    expect(await detectAnomaly([x], loss)).toMatchObject({
       message: 'exp made infinity in f32[2]',
     });
   });

@@ -2,6 +2,7 @@
 import { referenceBackend } from '@loretta-ts/backend-cpu';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
+  adamw,
   type Backend,
   BackendError,
   capture,
@@ -9,6 +10,7 @@ import {
   DTypeError,
   exp,
   full,
+  getBackend,
   noGrad,
   reshape,
   setBackend,
@@ -201,6 +203,22 @@ describe('donation', () => {
     expect(taken).toBe(1);
     expect(y.toArraySync()).toEqual([9, 2 * row + 2]);
     expect(backend.memory()).toMatchObject({ buffers: 1, bytes: 8 });
+  });
+
+  it('gives each output the memory of the input that the op names for it', () => {
+    const idle: Partial<Backend> = {
+      fusedDTypes: ['f32'],
+      kernels: { ...backend.kernels, adamw: () => undefined },
+    };
+    setBackend(instead(getBackend(), idle));
+    const [p, g, m, v, hyper] = [1, 2, 3, 4].map((x) => tensor([x])).concat(zeros([5]));
+    const before = allocations;
+    const options = { beta1: 0.9, beta2: 0.9, eps: 1e-8, donate: true };
+    const outs = adamw(p!, g!, m!, v!, hyper!, options);
+    expect(allocations).toBe(before);
+    // nothing was written
+    expect(outs.map((t) => t.toArraySync())).toEqual([[1], [3], [4]]);
+    expect([p, g, m, v].map((t) => t!.disposed)).toEqual([true, false, true, true]);
   });
 
   it('leaves inputs alone that the op does not take over', () => {
