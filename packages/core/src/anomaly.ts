@@ -58,7 +58,8 @@ class Watch implements OpWatch {
   ran(op: string, ins: readonly unknown[], outs: readonly Tensor[]): void {
     const sources = ins as readonly Made[];
     for (const t of outs) {
-      if (this.known(t) !== undefined && sources.includes(this.known(t)!)) continue;
+      // an input in another shape
+      if (this.known(t) !== undefined) continue;
       const node = this.add(t, op, sources);
       for (const s of sources) if (s.op === null) s.reader ??= node;
     }
