@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '../src';
 import { attentionGradOp } from '../src/ops/fused/attention';
-import { refusal } from './refusal';
+import { type Refusal, refusal, refused as refusedRows } from './refusal';
 
 let backend: Backend;
 beforeEach(() => {
@@ -27,16 +27,12 @@ const plain =
   (...xs: Tensor[]) =>
     attention(xs[0]!, xs[1]!, xs[2]!, fourth === undefined ? o : { ...o, [fourth]: xs[3]! });
 
-type Row = readonly [inputs: string, call: (...xs: Tensor[]) => unknown, message: string];
-
-function refused(name: 'ShapeError' | 'DTypeError' | 'ValueError', rows: readonly Row[]): void {
-  it.each(rows)('%s: $2', (inputs, call, message) => {
-    expect(refusal(backend, inputs, call)).toMatchObject({
-      name,
-      op: 'attention',
-      message: `attention: ${message}`,
-    });
-  });
+/** Of attention alone: its name is left out. */
+function refused(name: Parameters<typeof refusedRows>[0], rows: readonly Refusal[]): void {
+  refusedRows(
+    name,
+    rows.map(([inputs, call, message]) => [inputs, call, `attention: ${message}`]),
+  );
 }
 
 const all = (inputs: string): string =>
@@ -59,7 +55,7 @@ describe('q, k and v', () => {
       'f32[2,3,4,5] f32[2,6,2,5] f32[2,5,2,7]', // length of v
       'f32[2,3,4,5] f32[2,6,2,5] f32[2,6,4,7]', // heads of v
     ].map(
-      (inputs): Row => [
+      (inputs): Refusal => [
         inputs,
         plain(),
         `${all(inputs)}: they are [b, t, h, d], [b, s, hkv, d] and [b, s, hkv, dv]`,
@@ -73,7 +69,7 @@ describe('q, k and v', () => {
         ['f32[2,3,0,5] f32[2,6,0,5] f32[2,6,0,7]', 0, 0],
       ] as const
     ).map(
-      ([inputs, h, hkv]): Row => [
+      ([inputs, h, hkv]): Refusal => [
         inputs,
         plain(),
         `${all(inputs)}: ${h} heads are no multiple of ${hkv} key-value heads`,
@@ -97,19 +93,23 @@ describe('q, k and v', () => {
 describe('options', () => {
   refused('ValueError', [
     ...[-1, 1.5, NaN, Infinity].map(
-      (window): Row => [
+      (window): Refusal => [
         good,
         plain({ window }),
         `window ${window} is not an integer from 0 (0 is none)`,
       ],
     ),
     ...[0.5, NaN, Infinity].map(
-      (qOffset): Row => [good, plain({ qOffset }), `qOffset ${qOffset} is not an integer`],
+      (qOffset): Refusal => [good, plain({ qOffset }), `qOffset ${qOffset} is not an integer`],
     ),
   ]);
   refused('ShapeError', [
     ...['bool[3,5]', 'bool[3,1,6]', 'bool[1,2,4,3,6]', 'bool[7,6]', 'bool[1,1,1,1,6]'].map(
-      (m): Row => [`${good} ${m}`, plain({}, 'mask'), `mask ${m} does not broadcast to [2,4,3,6]`],
+      (m): Refusal => [
+        `${good} ${m}`,
+        plain({}, 'mask'),
+        `mask ${m} does not broadcast to [2,4,3,6]`,
+      ],
     ),
     [`${good} f32[2,3,6]`, plain({}, 'bias'), 'bias f32[2,3,6] does not broadcast to [2,4,3,6]'],
     // wider than the scores: they would broadcast to it

@@ -11,27 +11,17 @@ import {
   fold,
   maxPool2d,
   setBackend,
-  type Tensor,
   unfold,
   upsampleNearest2d,
   zeros,
 } from '../src';
-import { refusal } from './refusal';
+import { type Refusal, refusal, refused } from './refusal';
 
 let backend: Backend;
 beforeEach(() => {
   backend = referenceBackend();
   setBackend(backend);
 });
-
-type Row = readonly [inputs: string, call: (...xs: Tensor[]) => unknown, message: string];
-
-function refused(name: 'ShapeError' | 'ValueError', rows: readonly Row[]): void {
-  it.each(rows)('%s: $2', (inputs, call, message) => {
-    const op = message.slice(0, message.indexOf(':'));
-    expect(refusal(backend, inputs, call)).toMatchObject({ name, op, message });
-  });
-}
 
 describe('ranks', () => {
   refused('ShapeError', [
@@ -173,7 +163,7 @@ describe('sizes', () => {
         ['f32[1,16,1]', 2, 4, '[2,2] with a window of [4,4]'], // -1 by -1 of them
       ] as const
     ).map(
-      ([inputs, size, kernel, what]): Row => [
+      ([inputs, size, kernel, what]): Refusal => [
         inputs,
         (x) => fold(x!, size, kernel),
         `fold: ${inputs} does not fold to ${what}`,
@@ -227,12 +217,12 @@ describe('sizes', () => {
 describe('channels', () => {
   const differ = (op: string, x: string, w: string, groups: number): string =>
     `${op}: input ${x}, weight ${w}, ${groups} groups: channels differ`;
-  const forward = ([x, w, groups]: readonly [string, string, number]): Row => [
+  const forward = ([x, w, groups]: readonly [string, string, number]): Refusal => [
     `${x} ${w}`,
     (a, b) => conv2d(a!, b!, null, { groups }),
     differ('conv2d', x, w, groups),
   ];
-  const back = ([x, w, groups]: readonly [string, string, number]): Row => [
+  const back = ([x, w, groups]: readonly [string, string, number]): Refusal => [
     `${x} ${w}`,
     (a, b) => convTranspose2d(a!, b!, null, { groups }),
     differ('convTranspose2d', x, w, groups),

@@ -23,22 +23,13 @@ import { geluGradOp, siluGradOp, swigluGradOp } from '../src/ops/fused/activatio
 import { layerNormGradOp, rmsNormGradOp } from '../src/ops/fused/norm';
 import { selectiveScanGradOp } from '../src/ops/fused/scan';
 import { crossEntropyGradOp, logSoftmaxGradOp, softmaxGradOp } from '../src/ops/fused/softmax';
-import { refusal } from './refusal';
+import { type Refusal, refusal, refused } from './refusal';
 
 let backend: Backend;
 beforeEach(() => {
   backend = referenceBackend();
   setBackend(backend);
 });
-
-type Row = readonly [inputs: string, call: (...xs: Tensor[]) => unknown, message: string];
-
-function refused(name: 'ShapeError' | 'DTypeError' | 'ValueError', rows: readonly Row[]): void {
-  it.each(rows)('%s: $2', (inputs, call, message) => {
-    const op = message.slice(0, message.indexOf(':'));
-    expect(refusal(backend, inputs, call)).toMatchObject({ name, op, message });
-  });
-}
 
 const noFloat = (op: string, what: string): string =>
   `${op}: ${what} is not floating point: convert it with .cast('f32')`;
@@ -155,14 +146,14 @@ describe('norms', () => {
         ['f32[2,3] f32[3] f32[2] f32[2,1] f32[2,3]', 'rstd is f32[2,1], not [2]'],
         ['f32[2,3] f32[3] f32[2] f32[2] f32[3]', 'dy is f32[3], not [2,3]'],
       ] as const
-    ).map(([ins, what]): Row => [ins, layerGrad, `layerNormGrad: ${what}`]),
+    ).map(([ins, what]): Refusal => [ins, layerGrad, `layerNormGrad: ${what}`]),
     ...(
       [
         ['f32[2,3] f32[2] f32[2] f32[2,3]', 'weight or bias is f32[2], not [3]'],
         ['f32[2,3] f32[3] f32[3] f32[2,3]', 'rstd is f32[3], not [2]'],
         ['f32[2,3] f32[3] f32[2] f32[3,2]', 'dy is f32[3,2], not [2,3]'],
       ] as const
-    ).map(([ins, what]): Row => [ins, rmsGrad, `rmsNormGrad: ${what}`]),
+    ).map(([ins, what]): Refusal => [ins, rmsGrad, `rmsNormGrad: ${what}`]),
   ]);
 });
 
@@ -178,7 +169,7 @@ describe('rope', () => {
     ['f32[3,4] i32[3]', plain, 'rope: the input is f32[3,4], not of rank 4'],
     ['f32[] i32[3]', plain, 'rope: the input is f32[], not of rank 4'],
     ...['i32[2]', 'i32[]', 'i32[3,2]', 'i32[1,3]', 'i32[2,1]', 'i32[2,3,1]'].map(
-      (p): Row => [`${x} ${p}`, plain, misplaced(p)],
+      (p): Refusal => [`${x} ${p}`, plain, misplaced(p)],
     ),
     ['f32[2,3,1,3] i32[3]', plain, 'rope: rotaryDim 3 is odd: pairs turn'],
     [
@@ -190,7 +181,7 @@ describe('rope', () => {
   refused(
     'ValueError',
     [6, -2, 0.5].map(
-      (rotaryDim): Row => [
+      (rotaryDim): Refusal => [
         `${x} i32[3]`,
         (a, p) => rope(a!, p!, { rotaryDim }),
         `rope: rotaryDim ${rotaryDim} is not an integer from 0 to 4`,
@@ -216,7 +207,7 @@ describe('adamw', () => {
   refused('DTypeError', [
     [all, step, noFloat('adamw', 'i32[2]')],
     ...[1, 2, 3, 4].map(
-      (at): Row => [mixed(at), step, differ('adamw', mixed(at).replaceAll(' ', ', '))],
+      (at): Refusal => [mixed(at), step, differ('adamw', mixed(at).replaceAll(' ', ', '))],
     ),
   ]);
 });
@@ -248,7 +239,7 @@ describe('selectiveScan', () => {
     [`${but(1, 'f32[1]')} f32[2,3,4]`, gradient, 'selectiveScanGrad: delta is f32[1], not [2,3,4]'],
   ]);
   refused('DTypeError', [
-    ...[0, 1, 2, 3, 4].map((at): Row => {
+    ...[0, 1, 2, 3, 4].map((at): Refusal => {
       const int = parts[at]!.replace('f32', 'i32');
       return [but(at, int), five, noFloat('selectiveScan', int)];
     }),

@@ -1,5 +1,6 @@
 /** What a refused call throws, and that it leaves no memory behind. */
-import { type Backend, type DType, type Tensor, zeros } from '../src';
+import { expect, it } from 'vitest';
+import { type Backend, type DType, getBackend, type Tensor, zeros } from '../src';
 
 /** The error of a call. @throws Error when there is none */
 export function caught(call: () => unknown): unknown {
@@ -30,4 +31,22 @@ export function refusal(
   const left = backend.memory().buffers - before;
   if (left !== 0) throw new Error(`${left} buffers left`, { cause: error });
   return { ...error, message: error.message };
+}
+
+/** A call that is refused, and in what words; the op is what stands before the colon. */
+export type Refusal = readonly [
+  inputs: string,
+  call: (...xs: Tensor[]) => unknown,
+  message: string,
+];
+
+/** A test for each row, on the backend that is set then. */
+export function refused(
+  name: 'ShapeError' | 'DTypeError' | 'ValueError',
+  rows: readonly Refusal[],
+): void {
+  it.each(rows)('%s: $2', (inputs, call, message) => {
+    const op = message.slice(0, message.indexOf(':'));
+    expect(refusal(getBackend(), inputs, call)).toMatchObject({ name, op, message });
+  });
 }
