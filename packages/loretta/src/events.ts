@@ -11,6 +11,8 @@ export interface StepEvent {
   readonly steps: number;
   /** Nats, or what else is minimised. */
   readonly loss: number;
+  /** Why the step changed nothing; absent where it was taken. */
+  readonly skipped?: string | undefined;
 }
 
 /** Parts of a stage are done. A stage reports its beginning, 0 of `total`, and its end. */

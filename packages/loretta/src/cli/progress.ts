@@ -12,6 +12,26 @@ export function onData(bar: Progress): (event: StageEvent) => void {
   return ({ stage, done, total }) => bar.update(`data: ${stage}`, done, total, '');
 }
 
+/** Counts steps that changed nothing, to tell of them when the bars are gone. */
+export function skippedSteps(): {
+  add(job: string, event: { readonly skipped?: string | undefined }): void;
+  tell(): void;
+} {
+  const found = new Map<string, { readonly first: string; count: number }>();
+  return {
+    add(job, { skipped }) {
+      if (skipped === undefined) return;
+      const entry = found.get(job) ?? { first: skipped, count: 0 };
+      entry.count++;
+      found.set(job, entry);
+    },
+    tell() {
+      for (const [job, { first, count }] of found)
+        console.error(`${job}: ${count} steps skipped, the first: ${first}`);
+    },
+  };
+}
+
 /** Seconds between plain lines of one job. */
 const LINE_EVERY = 5;
 

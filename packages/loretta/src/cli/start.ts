@@ -11,7 +11,7 @@ import { ARMS, type ArmName } from '../train/arms';
 import { useBackend } from './backend';
 import { command } from './command';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
-import { duration, onData, progress } from './progress';
+import { duration, onData, progress, skippedSteps } from './progress';
 import { stopSignal } from './stop';
 
 export const start = command({
@@ -86,6 +86,7 @@ async function main(args: Args): Promise<void> {
   });
   if (args.resume) await jobs.resume();
   const bar = progress(args.json);
+  const skipped = skippedSteps();
   using stop = stopSignal('the same command with --resume goes on');
   const { signal } = stop;
   try {
@@ -110,8 +111,10 @@ async function main(args: Args): Promise<void> {
         const { job } = event;
         if (event.type === 'stage')
           bar.update(`${job}: ${event.stage}`, event.done, event.total, '');
-        else
+        else {
+          skipped.add(job, event);
           bar.update(`${job}: train`, event.step + 1, event.steps, `loss ${event.loss.toFixed(3)}`);
+        }
       },
     });
     bar.stop();
@@ -142,5 +145,6 @@ async function main(args: Args): Promise<void> {
     }
   } finally {
     bar.stop();
+    skipped.tell();
   }
 }

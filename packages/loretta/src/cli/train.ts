@@ -14,7 +14,7 @@ import { useBackend } from './backend';
 import { command } from './command';
 import { UsageError } from './errors';
 import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
-import { onData, progress } from './progress';
+import { onData, progress, skippedSteps } from './progress';
 import { stopSignal } from './stop';
 
 export const train = command({
@@ -79,6 +79,7 @@ async function main(args: Args): Promise<void> {
   }
   useBackend(args.backend);
   const bar = progress(args.json);
+  const skipped = skippedSteps();
   using stop = stopSignal(`go on with: loretta train --arm ${name} --out ${args.out} --resume`);
   const { signal } = stop;
   try {
@@ -131,6 +132,7 @@ async function main(args: Args): Promise<void> {
           );
       }
       const done = await setup.trainer.step(arm, open ? share : 0);
+      skipped.add(name, done);
       const purity = await judgeGenerated(done, setup.vocab, judges);
       const note = purity === null ? '' : `  purity ${(purity.right / purity.total).toFixed(2)}`;
       bar.update(
@@ -147,6 +149,7 @@ async function main(args: Args): Promise<void> {
             bits: done.bits,
             lr: done.lr,
             gradNorm: done.gradNorm,
+            skipped: done.skipped,
           }),
         );
       }
@@ -160,5 +163,6 @@ async function main(args: Args): Promise<void> {
     else console.log(`checkpoint  ${join(path)}`);
   } finally {
     bar.stop();
+    skipped.tell();
   }
 }

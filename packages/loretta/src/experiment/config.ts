@@ -1,4 +1,5 @@
 /** The experiment's configuration: validated, every error naming its key. */
+import type { OnNonFinite } from '@loretta-ts/nn';
 import { z } from 'zod';
 import { DataError } from '../data/errors';
 import { ARMS, type ArmName, type TransitiveSchedule } from '../train/arms';
@@ -40,6 +41,8 @@ export interface ExperimentConfig {
     readonly noise: number;
     /** Frames that speech is shifted by, at most. */
     readonly shift: number;
+    /** What happens to a step whose loss or gradient norm is not finite, as the `Trainer` takes it. */
+    readonly onNonFinite: OnNonFinite;
   };
   /** The transitive part, and when it begins. */
   readonly transitive: TransitiveSchedule & {
@@ -86,6 +89,7 @@ function schema(): z.ZodType<ExperimentConfig> {
         clip: z.number().positive().default(1),
         noise: share.default(0.05),
         shift: z.int().min(0).default(1),
+        onNonFinite: z.enum(['refuse', 'skip']).default('refuse'),
       })
       .prefault({}),
     transitive: z

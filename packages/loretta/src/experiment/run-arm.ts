@@ -109,7 +109,8 @@ export class Curve {
   }
 
   add(report: StepReport, purity: { right: number; total: number } | null): void {
-    const { step, loss, bits, lr, gradNorm } = report;
+    const { step, loss, bits, lr, gradNorm, skipped } = report;
+    if (skipped !== undefined) return; // its numbers are not finite
     this.reports.push({ step, loss, bits, lr, gradNorm });
     if (purity !== null) {
       this.right += purity.right;
@@ -167,8 +168,8 @@ export async function runArm(
     for await (const report of trainer.run(arm, { share, to: steps, signal })) {
       curve.add(report, await judgeGenerated(report, vocab, judges));
       await now();
-      const { type, step, loss } = report;
-      onEvent?.({ type, step, steps, loss });
+      const { type, step, loss, skipped } = report;
+      onEvent?.({ type, step, steps, loss, skipped });
     }
   });
   const trainSeconds = seconds();

@@ -201,8 +201,8 @@ async function runWarmUp(
         signal,
         async onEvent(report) {
           curve.add(report, null);
-          const { type, step, loss } = report;
-          onEvent?.({ job, type, step, steps, loss });
+          const { type, step, loss, skipped } = report;
+          onEvent?.({ job, type, step, steps, loss, skipped });
           await now();
         },
       });

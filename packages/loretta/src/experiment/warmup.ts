@@ -104,6 +104,7 @@ export function setUp(data: TrainData, config: ExperimentConfig, arm: Arm): Setu
     minLr: train.minLr,
     weightDecay: train.weightDecay,
     clip: train.clip,
+    onNonFinite: train.onNonFinite,
     guard: (batch) => {
       for (const check of guards) check(batch);
     },

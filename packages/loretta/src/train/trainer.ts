@@ -85,7 +85,7 @@ export interface StepReport {
   /** Pair sets whose batch was transitive. */
   readonly transitive: number;
   /** Why nothing was learned in this step: the op that gave what is not finite, in words; absent where it was taken. */
-  readonly skipped?: string;
+  readonly skipped?: string | undefined;
   /** What was generated, with the class of the row it was generated for. */
   readonly generated: readonly {
     /** What was generated. */
@@ -272,8 +272,7 @@ export class Trainer {
         const nats = aux.reduce((s, _, j) => s + (numbers[j + 2] as Float32Array)[i]!, 0);
         bits[m.name] = nats / counts[i]! / Math.LN2;
       });
-      const why = skipped === null ? {} : { skipped: skipped.message };
-      return { loss, bits, norm: size, lr, ...why };
+      return { loss, bits, norm: size, lr, skipped: skipped?.message };
     } finally {
       value.dispose();
       norm?.dispose();
