@@ -77,11 +77,10 @@ function shapeOf(data: TensorData, into: number[]): number[] {
       inner !== null &&
       (shape.length !== inner.length || shape.some((d, i) => d !== inner![i]))
     ) {
-      throw new ShapeError(
-        'tensor',
-        `ragged: a part is [${shape.join(',')}], another [${inner.join(',')}]`,
-        [shape, inner],
-      );
+      throw new ShapeError('tensor', `ragged: a part is [${shape}], another [${inner}]`, [
+        shape,
+        inner,
+      ]);
     }
     inner = shape;
   }

@@ -84,7 +84,7 @@ export function stridesOf(shape: Shape): number[] {
 
 /** `f32[2,3]`, as errors and programs print it. */
 export function showAval(a: Aval): string {
-  return `${a.dtype}[${a.shape.join(',')}]`;
+  return `${a.dtype}[${a.shape}]`;
 }
 
 /** The shape that NumPy broadcasting gives, or null where the two do not go together. */

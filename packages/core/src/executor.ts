@@ -3,7 +3,6 @@ import { allocate, kernelFor, room } from './apply';
 import type { Backend, Buffer, Kernel } from './backend';
 import { chained, type MovingView, type Step } from './chain';
 import { sizeOf } from './dtype';
-import { CaptureError } from './errors';
 import { type Place, plan, type Plan } from './plan';
 import type { Instruction, Program } from './program';
 import { Storage } from './storage';
@@ -146,17 +145,12 @@ export class Executor {
     inputs: readonly Tensor[],
     fresh: readonly Storage[],
   ): Tensor {
-    let storage: Storage;
-    let base = 0;
-    if (place.kind === 'output') storage = fresh[place.index]!;
-    else if (place.kind === 'slot') {
-      throw new CaptureError('an output was planned into a shared buffer');
-    } else {
-      const source =
-        place.kind === 'input' ? inputs[place.index]! : this.program.constants.get(place.v)!;
-      storage = source.storage;
-      base = source.offset;
-    }
+    const { storage, offset: base } =
+      place.kind === 'input'
+        ? inputs[place.index]!
+        : place.kind === 'constant'
+          ? this.program.constants.get(place.v)!
+          : { storage: fresh[place.index]!, offset: 0 }; // the plan puts no result into a slot
     storage.retain();
     return new Tensor(this.program.vars[v]!.shape, storage, base + offset);
   }

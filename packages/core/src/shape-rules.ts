@@ -8,7 +8,7 @@ export function normalizeAxis(op: string, axis: number, shape: Shape): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     throw new ShapeError(
       op,
-      `axis ${axis} is out of range for shape [${shape.join(',')}]: use ${rank === 0 ? 'a tensor with axes' : `${-rank} to ${rank - 1}`}`,
+      `axis ${axis} is out of range for shape [${shape}]: use ${rank === 0 ? 'a tensor with axes' : `${-rank} to ${rank - 1}`}`,
       [shape],
     );
   }
@@ -25,9 +25,7 @@ export function normalizeAxes(
   const list = typeof axes === 'number' ? [axes] : axes;
   const out = list.map((a) => normalizeAxis(op, a, shape)).sort((a, b) => a - b);
   if (new Set(out).size !== out.length) {
-    throw new ShapeError(op, `axes [${list.join(',')}] repeat for shape [${shape.join(',')}]`, [
-      shape,
-    ]);
+    throw new ShapeError(op, `axes [${list}] repeat for shape [${shape}]`, [shape]);
   }
   return out;
 }
@@ -36,9 +34,7 @@ export function normalizeAxes(
 export function checkShape(op: string, shape: Shape): void {
   for (const d of shape) {
     if (!Number.isInteger(d) || d < 0) {
-      throw new ShapeError(op, `[${shape.join(',')}] is not a shape: sizes are integers from 0`, [
-        shape,
-      ]);
+      throw new ShapeError(op, `[${shape}] is not a shape: sizes are integers from 0`, [shape]);
     }
   }
 }
@@ -109,10 +105,7 @@ export function wantRank(op: string, what: string, a: Aval, rank: number): void 
 /** @throws ShapeError unless the shape is the one named */
 export function wantShape(op: string, what: string, a: Aval, shape: Shape): void {
   if (a.shape.length !== shape.length || a.shape.some((d, i) => d !== shape[i])) {
-    throw new ShapeError(op, `${what} is ${showAval(a)}, not [${shape.join(',')}]`, [
-      a.shape,
-      shape,
-    ]);
+    throw new ShapeError(op, `${what} is ${showAval(a)}, not [${shape}]`, [a.shape, shape]);
   }
 }
 

@@ -177,7 +177,8 @@ export class Tensor {
 
   /**
    * The values as NumPy prints them, `tensor([[1., 2.],\n        [3., 4.]], f32)`; dtype, shape and the reason where they
-   * cannot be read at once: `f32[2,2] (disposed)`. Never throws.
+   * cannot be read at once: `f32[2,2] (disposed)`. A device that is lost is such a
+   * reason too.
    */
   toString(): string {
     const { shape, dtype, backend, offset } = this;

@@ -225,6 +225,11 @@ describe('attention', () => {
     expect(want[2]).toBe(-Infinity);
   });
 
+  it('of width 0 weighs all keys alike', () => {
+    const [q, k] = [f64([1, 1, 1, 0], []), f64([1, 2, 1, 0], [])];
+    near(attention(q, k, f64([1, 2, 1, 1], [1, 3])), [1, 1, 1, 1], [2]);
+  });
+
   it('keeps scores that exp cannot take', () => {
     const [q, k] = [f64([1, 1, 1, 1], [1]), f64([1, 2, 1, 1], [1000, 999])];
     const v = f64([1, 2, 1, 1], [1, 0]);

@@ -110,7 +110,7 @@ describe('windows', () => {
     [
       both,
       (x, w) => conv2d(x!, w!, null, { stride: 0 }),
-      words('unfold', '2,2', '0,0', '1,1', '0,0'),
+      words('conv2d', '2,2', '0,0', '1,1', '0,0'),
     ],
     [
       both,
@@ -127,11 +127,36 @@ describe('windows', () => {
       (x, w) => convTranspose2d(x!, w!),
       words('convTranspose2d', '0,2', '1,1', '1,1', '0,0'),
     ],
-    [image, (x) => maxPool2d(x!, 0), words('unfold', '0,0', '0,0', '1,1', '0,0')],
+    [image, (x) => maxPool2d(x!, 0), words('maxPool2d', '0,0', '0,0', '1,1', '0,0')],
     [
       image,
       (x) => avgPool2d(x!, 2, { stride: [1, 0] }),
-      words('unfold', '2,2', '1,0', '1,1', '0,0'),
+      words('avgPool2d', '2,2', '1,0', '1,1', '0,0'),
+    ],
+    [
+      image,
+      (x) => maxPool2d(x!, 2, { padding: -1 }),
+      words('maxPool2d', '2,2', '2,2', '1,1', '-1,-1'),
+    ],
+    [
+      image,
+      (x) => maxPool2d(x!, 2, { padding: [1, 2] }),
+      'maxPool2d: padding 2 is not an integer from 0 to 1',
+    ],
+    [
+      image,
+      (x) => avgPool2d(x!, [3, 2], { padding: [2, 1] }),
+      'avgPool2d: padding 2 is not an integer from 0 to 1',
+    ],
+    [
+      'f32[1,3,5] f32[4,3,2]',
+      (x, w) => conv1d(x!, w!, null, { stride: 0 }),
+      words('conv1d', '1,2', '1,0', '1,1', '0,0'),
+    ],
+    [
+      'f32[1,3,5] f32[3,4,2]',
+      (x, w) => convTranspose1d(x!, w!, null, { dilation: 0 }),
+      words('convTranspose1d', '1,2', '1,1', '1,0', '0,0'),
     ],
   ]);
 });
@@ -172,12 +197,7 @@ describe('sizes', () => {
     [
       'f32[1,1,2,2]',
       (x) => maxPool2d(x!, 3),
-      'unfold: a window of [3,3] does not fit f32[1,1,2,2] with padding [0,0]',
-    ],
-    [
-      'f32[1,1,2,2]',
-      (x) => maxPool2d(x!, 2, { padding: -1 }),
-      'pad: pad [-1, -1] of axis 2: use integers from 0',
+      'maxPool2d: a window of [3,3] does not fit f32[1,1,2,2] with padding [0,0]',
     ],
   ]);
 
@@ -251,7 +271,12 @@ describe('channels', () => {
     [
       'f32[1,3,5] f32[4,2,3]',
       (x, w) => conv1d(x!, w!),
-      differ('conv2d', 'f32[1,3,1,5]', 'f32[4,2,1,3]', 1),
+      differ('conv1d', 'f32[1,3,5]', 'f32[4,2,3]', 1),
+    ],
+    [
+      'f32[1,3,5] f32[4,2,3]',
+      (x, w) => convTranspose1d(x!, w!),
+      differ('convTranspose1d', 'f32[1,3,5]', 'f32[4,2,3]', 1),
     ],
     [
       'f32[1,4,3,3] f32[2,4,1,1] f32[4]',

@@ -44,8 +44,8 @@ const cases: readonly (readonly [string, PairArg, PoolOptions | undefined])[] = 
   ['a stride', 2, { stride: 1 }],
   ['two strides', [2, 3], { stride: [3, 1] }],
   ['padding', 3, { padding: 1 }],
-  ['two paddings', [2, 3], { padding: [0, 2] }],
-  ['all of them', [3, 2], { stride: [1, 2], padding: [2, 1] }],
+  ['two paddings', [2, 4], { padding: [0, 2] }],
+  ['all of them', [4, 2], { stride: [1, 2], padding: [2, 1] }],
   ['a kernel of one element', 1, {}],
 ];
 

@@ -1,6 +1,6 @@
 /** What slices, pads and joins refuse: class, shapes, message, and nothing left in memory. */
 import { referenceBackend } from '@loretta-ts/backend-cpu';
-import { beforeEach, describe, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import * as core from '../src';
 import { setBackend, ShapeError, type Tensor } from '../src';
 import { counted, refused, type RefusedShapes } from './rows';
@@ -141,7 +141,6 @@ const shapes: RefusedShapes = [
   ['split of a negative size', () => core.split(of(3), [4, -1]), 'split: sizes [4,-1]', [[3]]],
   ['split of fractions', () => core.split(of(3), [1.5, 1.5]), 'split: sizes [1.5,1.5]', [[3]]],
   ['roll', () => core.roll(of(3), 1, 1), 'roll: axis 1 is out of range', [[3]]],
-  ['tile', () => core.tile(of(2), [-1]), 'broadcastTo: [-1,2] is not a shape', [[-1, 2]]],
   [
     'repeatInterleave',
     () => core.repeatInterleave(of(2), 2, 1),
@@ -153,5 +152,21 @@ const shapes: RefusedShapes = [
 describe('slices, pads and joins that leave the tensor are named', () => {
   it.each(shapes)('%s', (_, call, message, named) => {
     refused(call, message, { name: ShapeError.name, shapes: named });
+  });
+});
+
+const MOST = 2 ** 31 - 1;
+
+describe('repeats that are no counts', () => {
+  it.each([-1, 1.5, NaN, 2 ** 31])('are named by what was called: %d', (n) => {
+    const what = `repeats ${n} is not an integer from 0 to ${MOST}`;
+    const named = { name: 'ValueError' };
+    refused(() => core.tile(of(2), [1, n]), `tile: ${what}`, named);
+    refused(() => core.repeatInterleave(of(2), n, 0), `repeatInterleave: ${what}`, named);
+  });
+
+  it('may be 0', () => {
+    expect(core.repeatInterleave(of(2), 0, 0).shape).toEqual([0]);
+    expect(core.tile(of(2), [0]).shape).toEqual([0]);
   });
 });

@@ -4,10 +4,10 @@
  */
 import { apply1 } from '../apply';
 import type { Window2d } from '../attrs';
-import { showAval } from '../dtype';
+import { type Aval, showAval } from '../dtype';
 import { ShapeError, ValueError } from '../errors';
 import type { Op } from '../op';
-import { wantRank } from '../shape-rules';
+import { wantInteger, wantRank } from '../shape-rules';
 import type { Tensor } from '../tensor';
 import { add, div } from './arithmetic';
 import { reshape, squeeze, sum, unsqueeze } from './linear';
@@ -36,20 +36,26 @@ function checkWindow(op: string, w: Window2d): void {
   }
 }
 
+/** Positions of a window along both axes of `[b, c, h, w]`. @throws ValueError; ShapeError where there is none */
+function positionsIn(op: string, x: Aval, w: Window2d): Pair {
+  checkWindow(op, w);
+  const [oh, ow] = [positions(x.shape[2]!, 0, w), positions(x.shape[3]!, 1, w)];
+  if (oh < 1 || ow < 1) {
+    throw new ShapeError(
+      op,
+      `a window of [${w.kernel}] does not fit ${showAval(x)} with padding [${w.padding}]`,
+      [x.shape],
+    );
+  }
+  return [oh, ow];
+}
+
 export const unfoldOp: Op<'unfold'> = {
   name: 'unfold',
   infer([x], w) {
     wantRank('unfold', 'the input', x!, 4);
-    checkWindow('unfold', w);
-    const [b, c, h, width] = x!.shape as [number, number, number, number];
-    const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
-    if (oh < 1 || ow < 1) {
-      throw new ShapeError(
-        'unfold',
-        `a window of [${w.kernel}] does not fit ${showAval(x!)} with padding [${w.padding}]`,
-        [x!.shape],
-      );
-    }
+    const [b, c] = x!.shape as [number, number];
+    const [oh, ow] = positionsIn('unfold', x!, w);
     return [{ shape: [b, c * w.kernel[0] * w.kernel[1], oh * ow], dtype: x!.dtype }];
   },
   saveIns: 'none',
@@ -84,7 +90,7 @@ export const foldOp: Op<'fold'> = {
 /** A number for both axes, or one each. */
 export type PairArg = number | Pair;
 
-const pair = (x: PairArg): Pair => (typeof x === 'number' ? [x, x] : x);
+const pair = (x: PairArg = 1): Pair => (typeof x === 'number' ? [x, x] : x);
 
 /** Options of convolutions over a plane. */
 export interface Conv2dOptions {
@@ -101,9 +107,9 @@ export interface Conv2dOptions {
 function windowOf(kernel: Pair, o: Omit<Conv2dOptions, 'groups'>): Window2d {
   return {
     kernel,
-    stride: pair(o.stride ?? 1),
+    stride: pair(o.stride),
     padding: pair(o.padding ?? 0),
-    dilation: pair(o.dilation ?? 1),
+    dilation: pair(o.dilation),
   };
 }
 
@@ -126,34 +132,53 @@ export function fold(
   return apply1(foldOp, [x], { ...windowOf(pair(kernel), options), size: pair(size) });
 }
 
-/** Checks the ranks of both operands. */
-function wantRanks(op: string, x: Tensor, weight: Tensor, rank: number): void {
+type Operands = readonly [x: Tensor, weight: Tensor, bias: Tensor | null];
+
+/** Checks the operands over a line (`rank` 3) or a plane (4); a line is given back as a plane of height 1. */
+function checked(
+  op: string,
+  rank: 3 | 4,
+  [x, weight, bias]: Operands,
+  groups: number,
+  transposed = false,
+): readonly [Tensor, Tensor] {
   wantRank(op, 'the input', x, rank);
   wantRank(op, 'the weight', weight, rank);
-}
-
-/** Checks the groups, and the bias of so many channels. */
-function checkChannels(
-  op: string,
-  [x, weight, bias]: readonly [Tensor, Tensor, Tensor | null],
-  groups: number,
-  fit: boolean,
-  channels: number,
-): void {
-  if (!(Number.isInteger(groups) && groups >= 1 && fit)) {
+  const [first, second] = weight.shape as [number, number];
+  const [cin, cout] = transposed ? [first, second * groups] : [second * groups, first];
+  if (!(Number.isInteger(groups) && groups >= 1 && first % groups === 0 && cin === x.shape[1])) {
     throw new ShapeError(
       op,
       `input ${showAval(x)}, weight ${showAval(weight)}, ${groups} groups: channels differ`,
       [x.shape, weight.shape],
     );
   }
-  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== channels)) {
-    throw new ShapeError(op, `bias is ${showAval(bias)}, not [${channels}]`, [bias.shape]);
+  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== cout)) {
+    throw new ShapeError(op, `bias is ${showAval(bias)}, not [${cout}]`, [bias.shape]);
   }
+  return rank === 4 ? [x, weight] : [unsqueeze(x, 2), unsqueeze(weight, 2)];
 }
 
-const biased = (y: Tensor, bias: Tensor | null): Tensor =>
-  bias === null ? y : add(y, reshape(bias, [bias.size, 1, 1]));
+/** Adds the bias; a plane back to a line. */
+function finished(y: Tensor, bias: Tensor | null, rank: 3 | 4): Tensor {
+  const z = bias === null ? y : add(y, reshape(bias, [bias.size, 1, 1]));
+  return rank === 3 ? squeeze(z, 2) : z;
+}
+
+function conv(op: string, rank: 3 | 4, operands: Operands, options: Conv2dOptions): Tensor {
+  return tidy(() => {
+    const groups = options.groups ?? 1;
+    const [x, weight] = checked(op, rank, operands, groups);
+    const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
+    const w = windowOf([kh, kw], options);
+    const [oh, ow] = positionsIn(op, x, w);
+    const b = x.shape[0]!;
+    const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
+    const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
+    const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
+    return finished(reshape(matmul(filters, patches), [b, cout, oh, ow]), operands[2], rank);
+  });
+}
 
 /**
  * Cross-correlation: `x [b, cin, h, w]`, `weight [cout, cin/groups, kh, kw]`, `bias [cout]` -> `[b, cout, oh, ow]`.
@@ -165,42 +190,24 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): Tensor {
-  return tidy(() => {
-    const groups = options.groups ?? 1;
-    wantRanks('conv2d', x, weight, 4);
-    const [b, cin, h, width] = x.shape as [number, number, number, number];
-    const [cout, cg, kh, kw] = weight.shape as [number, number, number, number];
-    const fit = cout % groups === 0 && cg * groups === cin;
-    checkChannels('conv2d', [x, weight, bias], groups, fit, cout);
-    const w = windowOf([kh, kw], options);
-    const columns = apply1(unfoldOp, [x], w); // [b, cin kh kw, oh ow]
-    const [oh, ow] = [positions(h, 0, w), positions(width, 1, w)];
-    const patches = reshape(columns, [b, groups, cg * kh * kw, oh * ow]);
-    const filters = reshape(weight, [groups, cout / groups, cg * kh * kw]);
-    const y = reshape(matmul(filters, patches), [b, cout, oh, ow]);
-    return biased(y, bias);
-  });
+  return conv('conv2d', 4, [x, weight, bias], options);
 }
 
-/**
- * The adjoint of `conv2d` in its input: `x [b, cin, h, w]`, `weight [cin, cout/groups, kh, kw]`, `bias [cout]`.
- * @throws ShapeError, ValueError
- */
-export function convTranspose2d(
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null = null,
-  options: Conv2dOptions & { readonly outputPadding?: PairArg } = {},
+type ConvTransposeOptions = Conv2dOptions & { readonly outputPadding?: PairArg };
+
+function convTranspose(
+  op: string,
+  rank: 3 | 4,
+  operands: Operands,
+  options: ConvTransposeOptions,
 ): Tensor {
   return tidy(() => {
     const groups = options.groups ?? 1;
-    wantRanks('convTranspose2d', x, weight, 4);
+    const [x, weight] = checked(op, rank, operands, groups, true);
     const [b, cin, h, width] = x.shape as [number, number, number, number];
-    const [wcin, cg, kh, kw] = weight.shape as [number, number, number, number];
-    const fit = wcin === cin && cin % groups === 0;
-    checkChannels('convTranspose2d', [x, weight, bias], groups, fit, cg * groups);
+    const [, cg, kh, kw] = weight.shape as [number, number, number, number];
     const w = windowOf([kh, kw], options);
-    checkWindow('convTranspose2d', w);
+    checkWindow(op, w);
     const extra = pair(options.outputPadding ?? 0);
     const size = ([h, width] as const).map(
       (d, i) =>
@@ -217,8 +224,21 @@ export function convTranspose2d(
       ...w,
       size,
     });
-    return biased(y, bias);
+    return finished(y, operands[2], rank);
   });
+}
+
+/**
+ * The adjoint of `conv2d` in its input: `x [b, cin, h, w]`, `weight [cin, cout/groups, kh, kw]`, `bias [cout]`.
+ * @throws ShapeError, ValueError
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions & { readonly outputPadding?: PairArg } = {},
+): Tensor {
+  return convTranspose('convTranspose2d', 4, [x, weight, bias], options);
 }
 
 /** Options of convolutions over a line. */
@@ -249,10 +269,7 @@ export function conv1d(
   bias: Tensor | null = null,
   options: Conv1dOptions = {},
 ): Tensor {
-  return tidy(() => {
-    wantRanks('conv1d', x, weight, 3);
-    return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, as2d(options)), 2);
-  });
+  return conv('conv1d', 3, [x, weight, bias], as2d(options));
 }
 
 /** `x [b, cin, l]`, `weight [cin, cout/groups, k]` -> `[b, cout, ol]`. @throws ShapeError, ValueError */
@@ -262,13 +279,9 @@ export function convTranspose1d(
   bias: Tensor | null = null,
   options: Conv1dOptions & { readonly outputPadding?: number } = {},
 ): Tensor {
-  return tidy(() => {
-    wantRanks('convTranspose1d', x, weight, 3);
-    const y = convTranspose2d(unsqueeze(x, 2), unsqueeze(weight, 2), bias, {
-      ...as2d(options),
-      outputPadding: [0, options.outputPadding ?? 0],
-    });
-    return squeeze(y, 2);
+  return convTranspose('convTranspose1d', 3, [x, weight, bias], {
+    ...as2d(options),
+    outputPadding: [0, options.outputPadding ?? 0],
   });
 }
 
@@ -276,7 +289,7 @@ export function convTranspose1d(
 export interface PoolOptions {
   /** Default: the kernel. */
   readonly stride?: PairArg;
-  /** On both sides; default 0. */
+  /** On both sides, at most half of the kernel, so that every window has a pixel; default 0. */
   readonly padding?: PairArg;
 }
 
@@ -291,7 +304,11 @@ function pool(
   return tidy(() => {
     wantRank(op, 'the input', x, 4);
     const [kh, kw] = pair(kernel);
-    const [ph, pw] = pair(o.padding ?? 0);
+    const { stride = kernel, padding = 0 } = o;
+    const [ph, pw] = pair(padding);
+    const [oh, ow] = positionsIn(op, x, windowOf([kh, kw], { stride, padding }));
+    wantInteger(op, 'padding', ph, 0, kh >> 1);
+    wantInteger(op, 'padding', pw, 0, kw >> 1);
     const padded = pad(
       x,
       [
@@ -302,10 +319,8 @@ function pool(
       ],
       fill,
     );
-    const [b, c, h, w] = padded.shape as [number, number, number, number];
-    const window = windowOf([kh, kw], { stride: o.stride ?? kernel });
-    const columns = apply1(unfoldOp, [padded], window);
-    const [oh, ow] = [positions(h, 0, window), positions(w, 1, window)];
+    const [b, c] = x.shape as [number, number];
+    const columns = apply1(unfoldOp, [padded], windowOf([kh, kw], { stride }));
     return reshape(reduce(reshape(columns, [b, c, kh * kw, oh * ow])), [b, c, oh, ow]);
   });
 }

@@ -21,7 +21,7 @@ export const reshapeOp: Op<'reshape'> = {
     if (sizeOf(shape) !== sizeOf(x!.shape)) {
       throw new ShapeError(
         'reshape',
-        `${showAval(x!)} has ${sizeOf(x!.shape)} elements, [${shape.join(',')}] has ${sizeOf(shape)}`,
+        `${showAval(x!)} has ${sizeOf(x!.shape)} elements, [${shape}] has ${sizeOf(shape)}`,
         [x!.shape, shape],
       );
     }
@@ -39,7 +39,7 @@ export const permuteOp: Op<'permute'> = {
     if (axes.length !== shape.length || new Set(axes).size !== axes.length) {
       throw new ShapeError(
         'permute',
-        `axes [${axes.join(',')}] are not an order of the axes of ${showAval(x!)}`,
+        `axes [${axes}] are not an order of the axes of ${showAval(x!)}`,
         [shape],
       );
     }
@@ -63,7 +63,7 @@ export const broadcastToOp: Op<'broadcastTo'> = {
     if (to === null || !sameShape(to, shape)) {
       throw new ShapeError(
         'broadcastTo',
-        `${showAval(x!)} does not broadcast to [${shape.join(',')}]: sizes must match or be 1, from the last axis`,
+        `${showAval(x!)} does not broadcast to [${shape}]: sizes must match or be 1, from the last axis`,
         [x!.shape, shape],
       );
     }
@@ -134,7 +134,7 @@ function completeShape(x: Tensor, shape: Shape): number[] {
   if (!fits || known === 0 || x.size % known !== 0) {
     throw new ShapeError(
       'reshape',
-      `${showAval(x)} does not fit [${shape.join(',')}]: one size may be -1, and the others must divide ${x.size}`,
+      `${showAval(x)} does not fit [${shape}]: one size may be -1, and the others must divide ${x.size}`,
       [x.shape, shape],
     );
   }

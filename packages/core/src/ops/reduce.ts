@@ -125,9 +125,7 @@ function wantNumber(op: string, x: Aval): void {
 
 function wantElements(op: string, x: Aval, axes: readonly number[]): void {
   if (axes.some((a) => x.shape[a] === 0)) {
-    throw new ShapeError(op, `no elements along axes [${axes.join(',')}] of ${showAval(x)}`, [
-      x.shape,
-    ]);
+    throw new ShapeError(op, `no elements along axes [${axes}] of ${showAval(x)}`, [x.shape]);
   }
 }
 

@@ -152,11 +152,9 @@ export function slice(
 ): Tensor {
   for (const list of [starts, sizes, steps]) {
     if (list.length !== x.rank || !list.every(Number.isInteger)) {
-      throw new ShapeError(
-        'slice',
-        `[${list.join(',')}] for ${showAval(x)}: give one integer an axis`,
-        [x.shape],
-      );
+      throw new ShapeError('slice', `[${list}] for ${showAval(x)}: give one integer an axis`, [
+        x.shape,
+      ]);
     }
   }
   return apply1(sliceOp, [x], { starts, sizes, steps });
@@ -236,11 +234,9 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
       ? Array.from({ length: Math.ceil(d / sizes) }, (_, i) => Math.min(sizes, d - i * sizes))
       : sizes;
   if (!list.every((s) => Number.isInteger(s) && s >= 0) || list.reduce((n, s) => n + s, 0) !== d) {
-    throw new ShapeError(
-      'split',
-      `sizes [${list.join(',')}] do not add up to axis ${a} of ${showAval(x)}`,
-      [x.shape],
-    );
+    throw new ShapeError('split', `sizes [${list}] do not add up to axis ${a} of ${showAval(x)}`, [
+      x.shape,
+    ]);
   }
   let at = 0;
   return list.map((size) => {
@@ -267,9 +263,10 @@ export function roll(x: Tensor, shift: number, axis: number): Tensor {
   });
 }
 
-/** Repeats the whole tensor `repeats[i]` times along axis i; missing leading axes are added. @throws ShapeError */
+/** Repeats the whole tensor `repeats[i]` times along axis i; missing leading axes are added. @throws ValueError */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   return tidy(() => {
+    for (const n of repeats) wantInteger('tile', 'repeats', n, 0, 2 ** 31 - 1);
     const rank = Math.max(x.rank, repeats.length);
     const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
     const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
@@ -287,10 +284,11 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   });
 }
 
-/** Repeats each element of an axis `repeats` times. @throws ShapeError */
+/** Repeats each element of an axis `repeats` times. @throws ShapeError, ValueError */
 export function repeatInterleave(x: Tensor, repeats: number, axis: number): Tensor {
   return tidy(() => {
     const a = normalizeAxis('repeatInterleave', axis, x.shape);
+    wantInteger('repeatInterleave', 'repeats', repeats, 0, 2 ** 31 - 1);
     const wide = unsqueeze(x, a + 1);
     const shape = wide.shape.map((d, i) => (i === a + 1 ? repeats : d));
     return reshape(

@@ -259,7 +259,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
     const attrs: AttentionAttrs = {
       causal: options.causal ?? false,
       window: options.window ?? 0,
-      scale: options.scale ?? 1 / Math.sqrt(q.shape[3] ?? 1),
+      scale: options.scale ?? 1 / Math.sqrt(q.shape[3] || 1),
       qOffset: lengths ? 0 : (options.qOffset ?? (k.shape[1] ?? 0) - (q.shape[1] ?? 0)),
       has: {
         mask: mask !== undefined,
