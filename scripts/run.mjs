@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startDisplay } from './display.mjs';
+import { helpOf } from './help.mjs';
 import { mutation } from './mutation.mjs';
 import { release } from './release.mjs';
 
@@ -151,6 +152,11 @@ const commands = {
 if (!Object.hasOwn(commands, command)) {
   console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join('|')} [arguments]`);
   process.exit(2);
+}
+const help = helpOf(command, args);
+if (help !== null) {
+  console.log(help);
+  process.exit(0);
 }
 checkNode();
 await install();

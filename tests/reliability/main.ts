@@ -1,7 +1,7 @@
 /**
  * `npm run reliability [-- --row NAME] [--ci] [--seed N] [--runs N] [--case N] [--fresh]`: runs the rows with their
  * release sizes, or with `--ci` those of `npm test`, prints each failure with the command that repeats it and a table, and writes bench/results/reliability.json.
- * Rows that passed with the same seed and runs are not run again, unless --fresh is given. Exit code 1 when any failed.
+ * Rows that passed with the same sources, seed and runs are not run again, unless --fresh is given. Exit code 1 when any failed.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -1,10 +1,12 @@
 /** The runner of the rows: what it tells of a failure, and that no group of rows is left out of `npm test`. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { eachCase, type Row } from './row';
 import { groups } from './rows';
-import { runRow, showFailure } from './run';
+import { Results, runRow, showFailure } from './run';
 
 describe('reliability', () => {
   it.each(Object.keys(groups))('the rows of %s run with the tests', (group) => {
@@ -33,5 +35,25 @@ describe('reliability', () => {
     const alone = await runRow(row, 5, 7, 3);
     expect(alone.failures).toHaveLength(1);
     expect(drawn[5]).toBe(drawn[3]);
+  });
+
+  it('what passed is kept for the same sources, seed and runs, and for no others', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loretta-results-'));
+    try {
+      const path = join(folder, 'results.json');
+      const row: Row = { name: 'sound', holds: 'all', ci: 1, release: 2, check: async () => {} };
+      const outcome = await runRow(row, 2, 7);
+      new Results(path).keep(outcome);
+      const results = new Results(path);
+      expect(results.passed(row, 2, 7)).toEqual(outcome);
+      expect(results.passed(row, 1, 7)).toBeUndefined();
+      expect(results.passed(row, 2, 8)).toBeUndefined();
+      results.keep({ ...outcome, sources: 'others' });
+      expect(new Results(path).passed(row, 2, 7)).toBeUndefined();
+      results.keep({ ...outcome, failures: [{ path: '', what: '', command: '' }] });
+      expect(new Results(path).passed(row, 2, 7)).toBeUndefined();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

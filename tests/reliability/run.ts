@@ -1,6 +1,8 @@
 /** Runs a row and keeps what came out. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sourceHash } from '../../scripts/source-hash.mjs';
 import type { Report, Row } from './row';
 
 interface Failure {
@@ -16,9 +18,19 @@ export interface Outcome {
   readonly runs: number;
   readonly seed: number;
   readonly seconds: number;
+  /** Hash of what ran. */
+  readonly sources: string;
   readonly failures: readonly Failure[];
   readonly notes: Readonly<Record<string, number>>;
 }
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const packages = ['core', 'backend-cpu', 'backend-gpu', 'nn', 'tokenizers', 'loretta'];
+/** Hash of the sources that are here. */
+const sources = sourceHash(root, [
+  'tests/reliability',
+  ...packages.map((name) => `packages/${name}/src`),
+]);
 
 /** Runs so many cases of a row, or the one case `only`; `progress` hears how far it is. */
 export async function runRow(
@@ -53,7 +65,7 @@ export async function runRow(
     fail('the row', error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
   const seconds = (performance.now() - start) / 1000;
-  return { row: row.name, runs, seed, seconds, failures, notes };
+  return { row: row.name, runs, seed, seconds, sources, failures, notes };
 }
 
 /** A failure in full: where, what, and how to see it again. */
@@ -76,10 +88,10 @@ export class Results {
       : {};
   }
 
-  /** A row that passed with these settings; undefined when it has yet to. */
+  /** A row that passed with these sources and settings; undefined when it has yet to. */
   passed(row: Row, runs: number, seed: number): Outcome | undefined {
     const outcome = this.kept[keyOf(row.name, runs)];
-    const same = outcome?.runs === runs && outcome.seed === seed;
+    const same = outcome?.sources === sources && outcome.runs === runs && outcome.seed === seed;
     return same && outcome.failures.length === 0 ? outcome : undefined;
   }
 

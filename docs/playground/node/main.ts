@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { build, preview } from 'vite';
 import { ARMS, FILES } from '../src/format';
 import { type AssetSources, writeAssets } from './assets';
-import { findRun, loadSources, sourceHash } from './run';
+import { findRun, loadSources, trainedHash } from './run';
 
 const page = fileURLToPath(new URL('../', import.meta.url));
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -21,7 +21,7 @@ const stamp = join(root, 'node_modules/.cache/loretta-playground/assets');
 
 /** Writes the assets of a run unless they are there. */
 async function assets(folder: string): Promise<void> {
-  const hash = createHash('sha256').update(await sourceHash());
+  const hash = createHash('sha256').update(trainedHash());
   for (const file of ['assets.ts', 'run.ts']) hash.update(await readFile(join(page, 'node', file)));
   for (const name of ['run.json', ...ARMS.map((arm) => `${arm}.safetensors`)]) {
     hash.update(await readFile(join(folder, name)).catch(() => 'missing'));

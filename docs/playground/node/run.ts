@@ -1,8 +1,7 @@
 /** The run that the page starts from: the one that is given, `loretta-out`, or a short one that is trained here. */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError } from '@loretta-ts/loretta';
@@ -13,13 +12,19 @@ import {
   readRun,
   trainDataOf,
 } from '@loretta-ts/loretta/node';
+import { sourceHash } from '../../../scripts/source-hash.mjs';
 import { ARMS } from '../src/format';
 import type { AssetSources } from './assets';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const settings = fileURLToPath(new URL('./short-run.json', import.meta.url));
+const settings = 'docs/playground/node/short-run.json';
 /** What decides the weights of a run. */
-const trained = ['core', 'backend-cpu', 'nn', 'tokenizers', 'loretta'];
+const trained = ['core', 'backend-cpu', 'nn', 'tokenizers', 'loretta'].map(
+  (name) => `packages/${name}/src`,
+);
+
+/** A hash of the sources and settings that training runs through. */
+export const trainedHash = (): string => sourceHash(root, [settings, ...trained]);
 
 /** The folder of a run with both arms; trains one where there is none. */
 export async function findRun(given: string | null): Promise<string> {
@@ -27,28 +32,15 @@ export async function findRun(given: string | null): Promise<string> {
   const usual = join(root, 'loretta-out');
   if (existsSync(join(usual, 'run.json'))) return usual;
   const cache = join(root, 'node_modules/.cache/loretta-playground/run');
-  const cached = join(cache, await sourceHash());
+  const cached = join(cache, trainedHash());
   if (existsSync(join(cached, 'run.json'))) return cached;
   console.error('no run in loretta-out: training a short one (about 3 minutes on 2 quiet cores),');
   console.error(`which is kept in ${cached}`);
   // of sources that are no more
   await rm(cache, { recursive: true, force: true });
   await mkdir(cached, { recursive: true });
-  await loretta(['start', '--config', settings, '--out', cached]);
+  await loretta(['start', '--config', join(root, settings), '--out', cached]);
   return cached;
-}
-
-/** A hash of the sources and settings that training runs through. */
-export async function sourceHash(): Promise<string> {
-  const hash = createHash('sha256').update(await readFile(settings));
-  for (const name of trained) {
-    const src = join(root, 'packages', name, 'src');
-    const files = await readdir(src, { recursive: true });
-    for (const file of files.filter((f) => f.endsWith('.ts')).sort()) {
-      hash.update(file).update(await readFile(join(src, file)));
-    }
-  }
-  return hash.digest('hex').slice(0, 16);
 }
 
 /** Runs the command line on its sources, as this process runs. */
