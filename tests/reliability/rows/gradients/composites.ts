@@ -163,7 +163,7 @@ export const compositeDraws: Readonly<Record<string, Draw>> = {
     return (x) => core.maxPool2d(x, 2, options);
   }),
   avgPool2d: planes((random) => {
-    const options = { stride: between(random, 1, 2), padding: random.int(2) };
+    const options = { stride: between(random, 1, 2), padding: [random.int(2), 0] as const };
     return (x) => core.avgPool2d(x, [2, 1], options);
   }),
   upsampleNearest2d: planes((random) => {
