@@ -1,5 +1,5 @@
 /** The command line with a learning rate under which the loss is soon not finite: refused, or skipped as configured. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseSafetensors } from '@loretta-ts/nn';
@@ -18,9 +18,14 @@ function train(name: string, onNonFinite?: string): Ended {
     transitive: { earliest: 4, latest: 5 },
   };
   put(`${name}.json`, JSON.stringify(settings));
-  const words = ['--arm', 'commutative', '--config', `${name}.json`, '--out', name];
+  const words = ['--arm', 'commutative', '--config', `${name}.json`, '--out', name, '--keep', '2'];
   return runLoretta(root, 'train', '--data', 'data', '--json', '--every', '1', ...words);
 }
+
+const checkpoints = (folder: string): string[] =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.startsWith('commutative'))
+    .sort();
 
 beforeAll(() => {
   putMnist('data/mnist', 80, 20);
@@ -31,6 +36,7 @@ test('a step is refused by default, by the name of the op, and the checkpoint be
   const ended = train('refused');
   expect(ended.code).toBe(1);
   expect(ended.err).toMatch(/^loretta: trainer: step 1: loss .*: \w+ .*lower the learning rate$/m);
+  expect(checkpoints('refused')).toEqual(['commutative-1.safetensors', 'commutative.safetensors']);
   const { metadata } = parseSafetensors(
     readFileSync(join(root, 'refused/commutative.safetensors')),
   );
@@ -45,6 +51,9 @@ test('with train.onNonFinite skip each is told, and the weights are those of the
   expect(steps[0]!.skipped).toBeUndefined();
   for (const { skipped } of steps.slice(1)) expect(skipped).toMatch(/^trainer: step \d: /);
   expect(ended.err).toMatch(/^commutative: 5 steps skipped, the first: trainer: step 1: /m);
+  expect(checkpoints('skipped')).toEqual(
+    ['-5', '-6', ''].map((step) => `commutative${step}.safetensors`),
+  );
   const tensors = (folder: string): Buffer => {
     const bytes = readFileSync(join(root, folder, 'commutative.safetensors'));
     return bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));

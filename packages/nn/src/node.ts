@@ -16,4 +16,5 @@ export {
 export { recoverFolder } from './node/folder';
 export { loadPretrained, type Pretrained } from './node/load-pretrained';
 export { loadHfFolder, loadHfTensors, loadLlama2c } from './node/models';
+export { keepCheckpoint, type KeepOptions } from './node/rotation';
 export { type SavePretrainedOptions, savePretrained } from './node/save-pretrained';

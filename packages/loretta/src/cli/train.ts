@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { writeFileAtomic } from '@loretta-ts/nn/node';
+import { keepCheckpoint, writeFileAtomic } from '@loretta-ts/nn/node';
 import { trainJudges } from '../evaluate/evaluate';
 import { judgeGenerated } from '../experiment/purity';
 import { evaluateSkill } from '../experiment/skill';
@@ -13,7 +13,7 @@ import { ARMS, makeArm } from '../train/arms';
 import { useBackend } from './backend';
 import { command } from './command';
 import { UsageError } from './errors';
-import { configFrom, count, dataArgs, dataChoice, oneOf, runArgs } from './options';
+import { configFrom, count, dataArgs, dataChoice, integer, oneOf, runArgs } from './options';
 import { onData, progress, skippedSteps } from './progress';
 import { stopSignal } from './stop';
 
@@ -46,6 +46,12 @@ export const train = command({
       description: 'Steps between checkpoints',
       default: '200',
     },
+    keep: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'Checkpoints of the last N saves kept beside it, as ARM-STEP.safetensors',
+      default: '0',
+    },
     resume: { type: 'boolean', description: 'Go on from the checkpoint in --out', default: false },
   },
   main,
@@ -56,6 +62,7 @@ type Args = Parameters<typeof configFrom>[0] &
     readonly arm: string;
     readonly out: string;
     readonly every: string;
+    readonly keep: string;
     readonly resume: boolean;
     readonly backend: string;
     readonly json: boolean;
@@ -72,6 +79,7 @@ async function main(args: Args): Promise<void> {
   const config = configFrom(args);
   const choice = dataChoice(args, config.seed);
   const every = count('every', args.every);
+  const keep = integer('keep', args.keep);
   const out = resolve(args.out);
   const path = checkpointPath(out, name);
   if (args.resume && !existsSync(path)) {
@@ -113,6 +121,7 @@ async function main(args: Args): Promise<void> {
         { onlyFinite: true },
       );
       await writeFileAtomic(path, bytes);
+      if (keep > 0) await keepCheckpoint(path, { step: setup.trainer.steps, keep });
     };
     const { earliest, latest, skill, share } = config.transitive;
     while (setup.trainer.steps < config.train.steps && !signal.aborted) {

@@ -32,9 +32,7 @@ const READ_BYTES = 2 ** 30;
  * @throws CheckpointError when the system refuses, by its code (ENOSPC, EACCES, ...); the old contents stay
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${temporaryName(path)}.tmp`;
-  await clearLeftovers(path, ['tmp']);
-  try {
+  await placeAtomic(path, async (temporary) => {
     const file = await open(temporary, 'wx');
     try {
       await file.writeFile(bytes);
@@ -42,6 +40,18 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
     } finally {
       await file.close();
     }
+  });
+}
+
+/** As `writeFileAtomic`; `write` makes and flushes the temporary file. */
+export async function placeAtomic(
+  path: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = `${temporaryName(path)}.tmp`;
+  await clearLeftovers(path, ['tmp']);
+  try {
+    await write(temporary);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -189,16 +199,17 @@ export function cannotWrite(path: string, error: unknown): unknown {
   return new CheckpointError(`${path}: cannot be written (${code}): ${wayOut}`);
 }
 
-function missing(path: string, error: unknown): never {
+/** @throws CheckpointError for an error of the system on reading, by its code */
+export function cannotRead(path: string, error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   throw new CheckpointError(`${path}: cannot be read (${code}): check the path`);
 }
 
 /** Opens what is a file: a pipe would wait. @throws CheckpointError */
 async function openFile(path: string): Promise<FileHandle> {
-  const info = await stat(path).catch((error: unknown) => missing(path, error));
+  const info = await stat(path).catch((error: unknown) => cannotRead(path, error));
   if (!info.isFile()) throw new CheckpointError(`${path}: is not a file`);
-  return await open(path, 'r').catch((error: unknown) => missing(path, error));
+  return await open(path, 'r').catch((error: unknown) => cannotRead(path, error));
 }
 
 async function withHeader<T>(
