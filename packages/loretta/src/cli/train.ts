@@ -22,6 +22,7 @@ export const train = command({
   description: 'Train one arm and keep checkpoints',
   examples: [
     'loretta train --arm transitive --out run1',
+    'loretta train --arm transitive --out run1 --every 100 --keep 3',
     'loretta train --arm transitive --out run1 --resume',
     'loretta train --arm commutative --data ../data --config small.json --json',
   ],
