@@ -144,22 +144,28 @@ function isAffine(op: Op, input: number, { sample, seed }: Drawn): boolean | nul
 
 const MOST_INPUTS = 9;
 
+/** Whether an op is linear in an input on every sample that can tell, and on one at least. */
+function looksLinear(name: OpName, input: number, seed: number, numRuns: number): boolean {
+  const op = ops[name] as unknown as Op;
+  const drawn = fc.sample(
+    fc.record({
+      sample: opSamples[name] as unknown as Samples<OpAttrs[OpName]>,
+      seed: fc.nat(2 ** 30),
+    }),
+    { seed, numRuns },
+  );
+  const answers = drawn.map((each) => tidy(() => isAffine(op, input, each)));
+  return answers.includes(true) && !answers.includes(false);
+}
+
 /** Inputs in which an op with a gradient is linear on every sample, and for which there is no law: `matmul, input 0`. */
 export function withoutLaw(seed: number): string[] {
-  return (Object.keys(ops) as OpName[]).flatMap((name) => {
-    const op = ops[name] as unknown as Op;
-    if (op.vjp === null) return [];
-    const drawn = fc.sample(
-      fc.record({
-        sample: opSamples[name] as unknown as Samples<OpAttrs[OpName]>,
-        seed: fc.nat(2 ** 30),
-      }),
-      { seed, numRuns: 60 },
+  return (Object.keys(ops) as OpName[])
+    .filter((name) => ops[name].vjp !== null)
+    .flatMap((name) =>
+      Array.from({ length: MOST_INPUTS }, (_, i) => i)
+        // a bias of attention is linear where a query sees one key: few samples may all be such
+        .filter((i) => looksLinear(name, i, seed, 60) && looksLinear(name, i, seed, 3000))
+        .map((i) => `${name}, input ${i}`),
     );
-    return Array.from({ length: MOST_INPUTS }, (_, i) => i).flatMap((i) => {
-      const answers = drawn.map((each) => tidy(() => isAffine(op, i, each)));
-      const linear = answers.includes(true) && !answers.includes(false);
-      return linear ? [`${name}, input ${i}`] : [];
-    });
-  });
 }
