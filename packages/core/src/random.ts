@@ -13,7 +13,7 @@ import { cast, reshape } from './ops/linear';
 import { lt, type Operand } from './ops/select';
 import { select } from './ops/shape';
 import { cos, erf, sqrt } from './ops/unary';
-import { checkShape, wantDType, wantInteger, wantShape } from './shape-rules';
+import { checkShape, wantDType, wantFinite, wantInteger, wantShape } from './shape-rules';
 import { tidy } from './scope';
 import type { Tensor } from './tensor';
 import { threefry2x32 } from './threefry';
@@ -24,7 +24,7 @@ export const randomBitsOp: Op<'randomBits'> = {
     wantDType('randomBits', 'the key', key!, 'i32');
     wantShape('randomBits', 'the key', key!, [2]);
     checkShape('randomBits', shape);
-    wantInteger('randomBits', 'stream', stream, 0, 2 ** 31 - 1);
+    wantInteger('randomBits', 'stream', stream, 0);
     return [{ shape, dtype: 'i32' }];
   },
   vjp: null,
@@ -45,9 +45,7 @@ export class Key {
 
   /** The key of index `data`, for loops: `key.fold(step)`. @throws ValueError unless it is an integer from 0 to 2^32 - 1 */
   fold(data: number): Key {
-    if (!Number.isInteger(data) || data < 0 || data > 0xffffffff) {
-      throw new ValueError('fold', `${data} is not an integer from 0 to 2^32 - 1`);
-    }
+    wantInteger('fold', 'index', data, 0, 0xffffffff);
     return new Key(threefry2x32(this.words[0], this.words[1], data, DERIVED));
   }
 
@@ -64,9 +62,7 @@ export class Key {
 
 /** A key from a seed. @throws ValueError unless it is a safe integer from 0 */
 export function key(seed: number): Key {
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ValueError('key', `seed ${seed} is not a safe integer from 0`);
-  }
+  wantInteger('key', 'seed', seed, 0, Number.MAX_SAFE_INTEGER);
   return new Key([Math.floor(seed / 2 ** 32), seed >>> 0]);
 }
 
@@ -109,7 +105,8 @@ export function uniform(
   options: FloatOptions & { readonly low?: number; readonly high?: number } = {},
 ): Tensor {
   const { low = 0, high = 1, dtype = 'f32' } = options;
-  if (!(low <= high)) throw new ValueError('uniform', `low ${low} is above high ${high}`);
+  wantFinite('uniform', 'high', high);
+  wantFinite('uniform', 'low', low, -Infinity, high);
   return tidy(() => {
     const u = unit(k, shape, dtype);
     return low === 0 && high === 1 ? u : add(mul(u, high - low), low);
@@ -124,7 +121,8 @@ export function normal(
 ): Tensor {
   const { mean = 0, std = 1, dtype = 'f32' } = options;
   checkShape('normal', shape);
-  if (!(std >= 0)) throw new ValueError('normal', `std ${std} is negative`);
+  wantFinite('normal', 'mean', mean);
+  wantFinite('normal', 'std', std, 0);
   return tidy(() => {
     const u = unit(k, [2, sizeOf(shape)], dtype);
     // 1 - u lies in (0, 1]: the logarithm is finite
@@ -147,7 +145,7 @@ export function truncatedNormal(
 ): Tensor {
   const { mean = 0, std = 1, dtype = 'f32' } = options;
   const { low = mean - 2 * std, high = mean + 2 * std } = options;
-  if (!(low < high) || !(std > 0)) {
+  if (!(low < high) || !(std > 0) || !Number.isFinite(mean + std)) {
     throw new ValueError(
       'truncatedNormal',
       `low ${low}, high ${high}, std ${std}: low < high and std > 0 are needed`,
@@ -182,9 +180,7 @@ function truncatedByBisection(
 
 /** True with probability p. @throws ValueError for a number outside [0, 1] */
 export function bernoulli(k: KeyLike, p: Operand, shape: Shape): Tensor {
-  if (typeof p === 'number' && !(p >= 0 && p <= 1)) {
-    throw new ValueError('bernoulli', `probability ${p} is not in [0, 1]`);
-  }
+  if (typeof p === 'number') wantFinite('bernoulli', 'probability', p, 0, 1);
   return tidy(() => lt(unit(k, shape, typeof p === 'number' ? 'f32' : (p.dtype as FloatDType)), p));
 }
 

@@ -109,15 +109,28 @@ export function wantShape(op: string, what: string, a: Aval, shape: Shape): void
   }
 }
 
-/** @throws ValueError unless `value` is a finite integer from `low` to `high` */
+/** @throws ValueError unless `value` is an integer from `low` to `high` */
 export function wantInteger(
   op: string,
   what: string,
   value: number,
   low: number,
-  high: number,
+  high: number = 2 ** 31 - 1,
 ): void {
   if (!Number.isInteger(value) || value < low || value > high) {
     throw new ValueError(op, `${what} ${value} is not an integer from ${low} to ${high}`);
+  }
+}
+
+/** @throws ValueError unless `value` is finite, and from `low` to `high` */
+export function wantFinite(
+  op: string,
+  what: string,
+  value: number,
+  low: number = -Infinity,
+  high: number = Infinity,
+): void {
+  if (!(Number.isFinite(value) && value >= low && value <= high)) {
+    throw new ValueError(op, `${what} ${value} is not a finite number from ${low} to ${high}`);
   }
 }

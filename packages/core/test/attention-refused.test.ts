@@ -96,11 +96,22 @@ describe('options', () => {
       (window): Refusal => [
         good,
         plain({ window }),
-        `window ${window} is not an integer from 0 (0 is none)`,
+        `window ${window} is not an integer from 0 to 2147483647`,
       ],
     ),
     ...[0.5, NaN, Infinity].map(
-      (qOffset): Refusal => [good, plain({ qOffset }), `qOffset ${qOffset} is not an integer`],
+      (qOffset): Refusal => [
+        good,
+        plain({ qOffset }),
+        `qOffset ${qOffset} is not an integer from -2147483648 to 2147483647`,
+      ],
+    ),
+    ...[NaN, Infinity, -Infinity].map(
+      (scale): Refusal => [
+        good,
+        plain({ scale }),
+        `scale ${scale} is not a finite number from -Infinity to Infinity`,
+      ],
     ),
   ]);
   refused('ShapeError', [

@@ -114,6 +114,15 @@ describe('softmax and cross-entropy', () => {
 describe('norms', () => {
   const layerGrad = (...xs: Tensor[]) => apply(layerNormGradOp, xs, {});
   const rmsGrad = (...xs: Tensor[]) => apply(rmsNormGradOp, xs, {});
+  refused('ValueError', [
+    ...[-1e-5, NaN, Infinity].flatMap((eps): Refusal[] => {
+      const what = `eps ${eps} is not a finite number from 0 to Infinity`;
+      return [
+        ['f32[2,3]', (x) => layerNorm(x!, null, null, { eps }), `layerNorm: ${what}`],
+        ['f32[2,3]', (x) => rmsNorm(x!, null, { eps }), `rmsNorm: ${what}`],
+      ];
+    }),
+  ]);
   refused('DTypeError', [
     ['i32[2]', (x) => layerNorm(x!), noFloat('layerNorm', 'i32[2]')],
     ['i32[2]', (x) => rmsNorm(x!), noFloat('rmsNorm', 'i32[2]')],

@@ -223,7 +223,21 @@ describe('distributions', () => {
     expect(() => uniform(key(1), [2], { low: 1, high: 0 })).toThrow(ValueError);
     expect(() => normal(key(1), [2], { std: -1 })).toThrow(ValueError);
     expect(() => normal(key(1), [2], { std: NaN })).toThrow(ValueError);
+    for (const low of [NaN, -Infinity, 1.5]) {
+      expect(() => uniform(key(1), [2], { low })).toThrow(
+        new ValueError('uniform', `low ${low} is not a finite number from -Infinity to 1`),
+      );
+    }
+    for (const high of [NaN, Infinity]) {
+      expect(() => uniform(key(1), [2], { high })).toThrow(ValueError);
+      expect(() => normal(key(1), [2], { std: high })).toThrow(ValueError);
+      expect(() => normal(key(1), [2], { mean: high })).toThrow(ValueError);
+      const bounds = { low: 0, high: 1 };
+      expect(() => truncatedNormal(key(1), [2], { ...bounds, mean: high })).toThrow(ValueError);
+      expect(() => truncatedNormal(key(1), [2], { ...bounds, std: high })).toThrow(ValueError);
+    }
     expect(() => truncatedNormal(key(1), [2], { low: 1, high: 1 })).toThrow(ValueError);
+    expect(() => bernoulli(key(1), NaN, [2])).toThrow(ValueError);
     expect(() => bernoulli(key(1), 1.5, [2])).toThrow(ValueError);
   });
 });

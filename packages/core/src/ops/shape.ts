@@ -228,7 +228,7 @@ export function stack(xs: readonly Tensor[], axis = 0): Tensor {
 export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
   const a = normalizeAxis('split', axis, x.shape);
   const d = x.shape[a]!;
-  if (typeof sizes === 'number') wantInteger('split', 'the size', sizes, 1, 2 ** 31 - 1);
+  if (typeof sizes === 'number') wantInteger('split', 'the size', sizes, 1);
   const list =
     typeof sizes === 'number'
       ? Array.from({ length: Math.ceil(d / sizes) }, (_, i) => Math.min(sizes, d - i * sizes))
@@ -266,7 +266,7 @@ export function roll(x: Tensor, shift: number, axis: number): Tensor {
 /** Repeats the whole tensor `repeats[i]` times along axis i; missing leading axes are added. @throws ValueError */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
   return tidy(() => {
-    for (const n of repeats) wantInteger('tile', 'repeats', n, 0, 2 ** 31 - 1);
+    for (const n of repeats) wantInteger('tile', 'repeats', n, 0);
     const rank = Math.max(x.rank, repeats.length);
     const shape = [...new Array<number>(rank - x.rank).fill(1), ...x.shape];
     const times = [...new Array<number>(rank - repeats.length).fill(1), ...repeats];
@@ -288,7 +288,7 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
 export function repeatInterleave(x: Tensor, repeats: number, axis: number): Tensor {
   return tidy(() => {
     const a = normalizeAxis('repeatInterleave', axis, x.shape);
-    wantInteger('repeatInterleave', 'repeats', repeats, 0, 2 ** 31 - 1);
+    wantInteger('repeatInterleave', 'repeats', repeats, 0);
     const wide = unsqueeze(x, a + 1);
     const shape = wide.shape.map((d, i) => (i === a + 1 ? repeats : d));
     return reshape(

@@ -2,9 +2,17 @@
 import { apply } from '../../apply';
 import type { AttentionAttrs } from '../../attrs';
 import { type Aval, broadcastShapes, sameShape, showAval } from '../../dtype';
-import { ShapeError, ValueError } from '../../errors';
+import { ShapeError } from '../../errors';
 import type { Op } from '../../op';
-import { sameDType, wantDType, wantFloat, wantRank, wantShape } from '../../shape-rules';
+import {
+  sameDType,
+  wantDType,
+  wantFinite,
+  wantFloat,
+  wantInteger,
+  wantRank,
+  wantShape,
+} from '../../shape-rules';
 import { stopGradient } from '../../stop-gradient';
 import type { Tensor } from '../../tensor';
 import { add, div, log, mul, sub } from '../arithmetic';
@@ -68,12 +76,9 @@ function checkInputs(op: string, ins: readonly Aval[], attrs: AttentionAttrs): I
       k.shape,
     ]);
   }
-  if (!Number.isInteger(attrs.window) || attrs.window < 0) {
-    throw new ValueError(op, `window ${attrs.window} is not an integer from 0 (0 is none)`);
-  }
-  if (!Number.isInteger(attrs.qOffset)) {
-    throw new ValueError(op, `qOffset ${attrs.qOffset} is not an integer`);
-  }
+  wantInteger(op, 'window', attrs.window, 0);
+  wantInteger(op, 'qOffset', attrs.qOffset, -(2 ** 31));
+  wantFinite(op, 'scale', attrs.scale);
   for (const [name, x] of [
     ['mask', n.mask],
     ['bias', n.bias],

@@ -3,7 +3,7 @@ import { apply } from '../../apply';
 import { type Aval, showAval } from '../../dtype';
 import { ShapeError } from '../../errors';
 import type { Op } from '../../op';
-import { sameDType, wantFloat, wantShape } from '../../shape-rules';
+import { sameDType, wantFinite, wantFloat, wantShape } from '../../shape-rules';
 import type { Tensor } from '../../tensor';
 import { add, mul, sub } from '../arithmetic';
 import { full } from '../create';
@@ -34,7 +34,8 @@ function inferNorm(
 
 export const layerNormOp: Op<'layerNorm'> = {
   name: 'layerNorm',
-  infer([x, weight, bias]) {
+  infer([x, weight, bias], { eps }) {
+    wantFinite('layerNorm', 'eps', eps, 0);
     const { row, stat } = inferNorm('layerNorm', x!, weight!, bias!);
     return [row, stat, stat];
   },
@@ -84,7 +85,8 @@ function layerNormGradRule(ins: readonly Tensor[]): readonly Tensor[] {
 
 export const rmsNormOp: Op<'rmsNorm'> = {
   name: 'rmsNorm',
-  infer([x, weight]) {
+  infer([x, weight], { eps }) {
+    wantFinite('rmsNorm', 'eps', eps, 0);
     const { row, stat } = inferNorm('rmsNorm', x!, weight!);
     return [row, stat];
   },
