@@ -79,7 +79,16 @@ export async function open(path: string): Promise<{
 async function refused(): Promise<never> {
   throw new Error('the page has no files to write and no folders to list');
 }
-export { refused as mkdir, refused as readdir, refused as rename, refused as rm, refused as rmdir };
+export {
+  refused as copyFile,
+  refused as mkdir,
+  refused as readdir,
+  refused as rename,
+  refused as rm,
+  refused as rmdir,
+};
+/** How to copy: nothing is. */
+export const constants = {};
 
 export function resolve(...parts: readonly string[]): string {
   return join(...parts);
@@ -88,7 +97,7 @@ export function resolve(...parts: readonly string[]): string {
 function noNames(): never {
   throw new Error('the page writes no files, so none needs a temporary name');
 }
-export { noNames as createHash, noNames as hostname, noNames as randomBytes };
+export { noNames as createHash, noNames as extname, noNames as hostname, noNames as randomBytes };
 
 export function join(...parts: readonly string[]): string {
   const path = parts.join('/').replace(/\/+/g, '/');
