@@ -98,7 +98,7 @@ function unit(k: KeyLike, shape: Shape, dtype: FloatDType): Tensor {
   return mul(cast(remainder(randomBits(k, shape), 2 ** 24), dtype), 2 ** -24);
 }
 
-/** Uniform in [low, high). @throws ShapeError, ValueError when low is above high */
+/** Uniform in [low, high). @throws ShapeError, ValueError for bounds that are not finite or in no order */
 export function uniform(
   k: KeyLike,
   shape: Shape,
@@ -113,7 +113,7 @@ export function uniform(
   });
 }
 
-/** Normal with `mean` (0) and `std` (1), by Box and Muller. @throws ShapeError, ValueError for a negative std */
+/** Normal with `mean` (0) and `std` (1), by Box and Muller. @throws ShapeError, ValueError for what is not finite, and a negative std */
 export function normal(
   k: KeyLike,
   shape: Shape,
@@ -145,11 +145,10 @@ export function truncatedNormal(
 ): Tensor {
   const { mean = 0, std = 1, dtype = 'f32' } = options;
   const { low = mean - 2 * std, high = mean + 2 * std } = options;
-  if (!(low < high) || !(std > 0) || !Number.isFinite(mean + std)) {
-    throw new ValueError(
-      'truncatedNormal',
-      `low ${low}, high ${high}, std ${std}: low < high and std > 0 are needed`,
-    );
+  wantFinite('truncatedNormal', 'mean', mean);
+  wantFinite('truncatedNormal', 'std', std, Number.MIN_VALUE);
+  if (!(low < high)) {
+    throw new ValueError('truncatedNormal', `low ${low} is not below high ${high}`);
   }
   return tidy(() => truncatedByBisection(unit(k, shape, dtype), mean, std, low, high));
 }

@@ -256,7 +256,7 @@ export function roll(x: Tensor, shift: number, axis: number): Tensor {
   return tidy(() => {
     const a = normalizeAxis('roll', axis, x.shape);
     const d = x.shape[a]!;
-    if (!Number.isInteger(shift)) throw new ValueError('roll', `shift ${shift} is not an integer`);
+    wantInteger('roll', 'shift', shift, -(2 ** 31));
     const by = d === 0 ? 0 : ((shift % d) + d) % d;
     if (by === 0) return x;
     return concat([narrow(x, a, d - by, by), narrow(x, a, 0, d - by)], a);
