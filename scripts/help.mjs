@@ -1,4 +1,5 @@
 // `npm run COMMAND -- --help` of the commands that have no help of their own.
+import { parts } from '../tests/mutation/parts.mjs';
 
 const helps = {
   test: `npm test [-- FILE ...] [-t NAME]
@@ -31,7 +32,7 @@ on; --fresh runs it again. A failure is printed with the command that repeats it
   npm run reliability
   npm run reliability -- --ci --row tape
   npm run reliability -- --row tape --seed 3 --runs 50000 --case 17`,
-  mutation: `npm run mutation [-- ops|fused|core|autograd|optimisers|safetensors|objectives ...]
+  mutation: `npm run mutation [-- ${Object.keys(parts).join('|')} ...]
 
 Changes the sources in small ways, one at a time, and counts the changes that the tests notice (Stryker). Each part takes
 from a quarter of an hour to some hours. Reports go to bench/results/mutation. Exit code 1 below 85 %.
@@ -58,6 +59,9 @@ Builds and packs every package in the order in which they depend on each other; 
   npm run release`,
 };
 helps.check = helps.test;
+
+/** The first line of a command's help, for those who use it wrongly. */
+export const usageOf = (command) => `usage: ${helps[command].split('\n')[0]}`;
 
 /** The help that was asked for, or null. */
 export function helpOf(command, args) {

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parts } from '../tests/mutation/parts.mjs';
+import { usageOf } from './help.mjs';
 
 const CONFIG = 'tests/mutation/stryker.config.mjs';
 const COUNTED = ['Killed', 'Timeout', 'Survived', 'NoCoverage'];
@@ -28,7 +29,7 @@ function row(name, { Killed, Timeout, Survived, NoCoverage }) {
 export async function mutation(tool, root, names) {
   const unknown = names.filter((name) => !Object.hasOwn(parts, name));
   if (unknown.length > 0) {
-    console.error(`usage: npm run mutation [-- ${Object.keys(parts).join('|')} ...]`);
+    console.error(usageOf('mutation'));
     return 2;
   }
   // copies of the sources stand one folder deeper: what the tests look for beside the repository is found from there too

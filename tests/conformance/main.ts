@@ -6,12 +6,10 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Backend, BackendError } from '@loretta-ts/core';
+import { usageOf } from '../../scripts/help.mjs';
 import { backendByName } from './backends';
 import { groupNames, type Precision } from './format';
 import { runFolder } from './runner';
-
-const USAGE =
-  'usage: npm run conformance -- DIR [--backend cpu|reference|gpu:MODE] [--dtype f32|f64] [--group NAME]';
 
 class UsageError extends Error {}
 
@@ -91,6 +89,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  console.error(`${error.message}\n${USAGE}`);
+  console.error(`${error.message}\n${usageOf('conformance')}`);
   process.exitCode = 2;
 }

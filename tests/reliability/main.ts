@@ -3,15 +3,24 @@
  * release sizes, or with `--ci` those of `npm test`, prints each failure with the command that repeats it and a table, and writes bench/results/reliability.json.
  * Rows that passed with the same sources, seed and runs are not run again, unless --fresh is given. Exit code 1 when any failed.
  */
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { usageOf } from '../../scripts/help.mjs';
+import { sourceHash } from '../../scripts/source-hash.mjs';
 import type { Report } from './row';
 import { rows } from './rows';
 import { type Outcome, Results, runRow, showFailure } from './run';
 
-const USAGE =
-  'usage: npm run reliability [-- --row NAME] [--ci] [--seed N] [--runs N] [--case N] [--fresh]';
-const FILE = fileURLToPath(new URL('../../bench/results/reliability.json', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const FILE = join(root, 'bench/results/reliability.json');
+/** What a result depends on. */
+const SOURCES = [
+  ...['core', 'backend-cpu', 'backend-gpu', 'nn', 'tokenizers', 'loretta'].map(
+    (name) => `packages/${name}/src`,
+  ),
+  ...['packages/backend-cpu/assembly', 'tests/conformance', 'tests/reliability', 'pnpm-lock.yaml'],
+];
 
 class UsageError extends Error {}
 
@@ -76,7 +85,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const runs = count('runs', options.runs);
   const only = count('case', options.case);
   if (only !== null && options.row === undefined) throw new UsageError('--case needs --row');
-  const results = new Results(FILE);
+  const results = new Results(FILE, sourceHash(root, SOURCES));
   const outcomes: Outcome[] = [];
   for (const row of chosen) {
     const n = runs ?? (options.ci ? row.ci : row.release);
@@ -96,6 +105,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  console.error(`${error.message}\n${USAGE}`);
+  console.error(`${error.message}\n${usageOf('reliability')}`);
   process.exitCode = 2;
 }

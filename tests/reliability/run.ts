@@ -1,8 +1,6 @@
 /** Runs a row and keeps what came out. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { sourceHash } from '../../scripts/source-hash.mjs';
 import type { Report, Row } from './row';
 
 interface Failure {
@@ -18,19 +16,9 @@ export interface Outcome {
   readonly runs: number;
   readonly seed: number;
   readonly seconds: number;
-  /** Hash of what ran. */
-  readonly sources: string;
   readonly failures: readonly Failure[];
   readonly notes: Readonly<Record<string, number>>;
 }
-
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const packages = ['core', 'backend-cpu', 'backend-gpu', 'nn', 'tokenizers', 'loretta'];
-/** Hash of the sources that are here. */
-const sources = sourceHash(root, [
-  'tests/reliability',
-  ...packages.map((name) => `packages/${name}/src`),
-]);
 
 /** Runs so many cases of a row, or the one case `only`; `progress` hears how far it is. */
 export async function runRow(
@@ -65,7 +53,7 @@ export async function runRow(
     fail('the row', error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
   const seconds = (performance.now() - start) / 1000;
-  return { row: row.name, runs, seed, seconds, sources, failures, notes };
+  return { row: row.name, runs, seed, seconds, failures, notes };
 }
 
 /** A failure in full: where, what, and how to see it again. */
@@ -76,28 +64,37 @@ export function showFailure(outcome: Outcome, { path, what, command }: Failure):
 /** The two columns of a row are kept beside each other. */
 const keyOf = (row: string, runs: number): string => `${row} ${runs}`;
 
+/** What came of a row, and of which sources. */
+interface Kept extends Outcome {
+  readonly sources: string;
+}
+
 /** Finished rows in a file, so that an interrupted run goes on. */
 export class Results {
   private readonly path: string;
-  private readonly kept: Record<string, Outcome>;
+  private readonly sources: string;
+  private readonly kept: Record<string, Kept>;
 
-  constructor(path: string) {
+  /** @param sources hash of those that run now */
+  constructor(path: string, sources: string) {
     this.path = path;
+    this.sources = sources;
     this.kept = existsSync(path)
-      ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Outcome>)
+      ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Kept>)
       : {};
   }
 
   /** A row that passed with these sources and settings; undefined when it has yet to. */
   passed(row: Row, runs: number, seed: number): Outcome | undefined {
     const outcome = this.kept[keyOf(row.name, runs)];
-    const same = outcome?.sources === sources && outcome.runs === runs && outcome.seed === seed;
+    const same =
+      outcome?.sources === this.sources && outcome.runs === runs && outcome.seed === seed;
     return same && outcome.failures.length === 0 ? outcome : undefined;
   }
 
   /** Keeps what came of a row, over what was there of it. */
   keep(outcome: Outcome): void {
-    this.kept[keyOf(outcome.row, outcome.runs)] = outcome;
+    this.kept[keyOf(outcome.row, outcome.runs)] = { ...outcome, sources: this.sources };
     mkdirSync(dirname(this.path), { recursive: true });
     writeFileSync(`${this.path}.tmp`, `${JSON.stringify(this.kept, null, 2)}\n`);
     renameSync(`${this.path}.tmp`, this.path);

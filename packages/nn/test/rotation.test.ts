@@ -76,6 +76,7 @@ describe('keepCheckpoint', () => {
     const dir = folder();
     const others = ['a-.bin', 'a-7', 'a-8.txt', 'b-9.bin', 'a-1-x.bin', 'a-b-2.bin', 'a-1.5.bin'];
     for (const name of others) put(join(dir, name), name, 1000);
+    mkdirSync(join(dir, 'a-5.bin')); // no checkpoint
     put(join(dir, 'a-10.bin'), 'ten', 30);
     put(join(dir, 'a-9.bin'), 'nine', 20);
     put(join(dir, 'a-30.bin'), 'of a training before', 40);
@@ -83,7 +84,7 @@ describe('keepCheckpoint', () => {
     const kept = await keepCheckpoint(join(dir, 'a.bin'), { step: 11, keep: 3 });
     expect(kept).toEqual(['a-11.bin', 'a-9.bin', 'a-10.bin'].map((name) => join(dir, name)));
     expect(readFileSync(kept[0]!, 'utf8')).toBe('eleven');
-    const all = [...others, 'a.bin', 'a-11.bin', 'a-9.bin', 'a-10.bin'];
+    const all = [...others, 'a-5.bin', 'a.bin', 'a-11.bin', 'a-9.bin', 'a-10.bin'];
     expect(readdirSync(dir).sort()).toEqual(all.sort());
   });
 

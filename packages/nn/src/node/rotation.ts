@@ -18,7 +18,7 @@ export interface KeepOptions {
  * latest of those names. A save that threw has nothing to keep: what is not finite, or not whole, never takes the place
  * of what is. The latest are those written last, so a training that begins again at 0 loses nothing of its own.
  * @returns the paths that are kept, the latest first
- * @throws ValueError; CheckpointError when the system refuses: then none is removed
+ * @throws ValueError; CheckpointError when the system refuses: none is removed before the new one is whole
  */
 export async function keepCheckpoint(
   path: string,
@@ -52,9 +52,9 @@ export async function keepCheckpoint(
     const found = /^(.*)-(\d+)$/.exec(basename(name, ending));
     if (found?.[1] !== stem || extname(name) !== ending) continue;
     const other = join(directory, name);
-    const time = (await stat(other).catch(() => null))?.mtimeMs;
-    if (other !== kept && time !== undefined)
-      earlier.push({ path: other, step: Number(found[2]), time });
+    const info = await stat(other).catch(() => null);
+    if (other !== kept && info?.isFile())
+      earlier.push({ path: other, step: Number(found[2]), time: info.mtimeMs });
   }
   earlier.sort((a, b) => b.time - a.time || b.step - a.step);
   for (const { path: old } of earlier.splice(keep - 1)) {

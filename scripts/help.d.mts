@@ -1,0 +1,1 @@
+export function usageOf(command: string): string;
